@@ -1,0 +1,1 @@
+"""Telegram as a SIP softphone: SIP, RTP and Telegram calls in pure Python."""

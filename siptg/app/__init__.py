@@ -1,0 +1,1 @@
+"""The product: legs, bridge, conversation, router, store, configuration, commands."""

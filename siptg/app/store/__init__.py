@@ -1,0 +1,1 @@
+"""What is kept: call records, people, sessions."""

@@ -1,0 +1,1 @@
+"""Media: RTP, codecs, tones and the 20 ms beat. Knows nothing of SIP."""

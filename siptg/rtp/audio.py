@@ -1,0 +1,59 @@
+"""What audio is inside siptg: mono 16-bit PCM in 20 ms frames, at the rate its port says."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Samples = NDArray[np.int16]
+"""Mono samples of any length."""
+
+Frame = Samples
+"""One 20 ms frame: `rate // 50` samples."""
+
+FRAME_SECONDS = 0.02
+
+
+def silence(rate: int) -> Frame:
+    """20 ms of nothing."""
+    return np.zeros(rate // 50, np.int16)
+
+
+class AudioPort(Protocol):
+    """One party's mouth and ear. The bridge calls both once each 20 ms, in that order."""
+
+    @property
+    def rate(self) -> int:
+        """Samples a second: 8000, 16000 or 48000."""
+        ...
+
+    def read(self) -> Frame:
+        """The next 20 ms this party said; concealment or silence where nothing came in time."""
+        ...
+
+    def write(self, frame: Frame) -> None:
+        """The next 20 ms this party shall hear."""
+        ...
+
+
+@runtime_checkable
+class Tunable(Protocol):
+    """A port whose codec speaks several rates (Opus): it follows the port it is joined with."""
+
+    def tune(self, rate: int) -> None:
+        """Read and write at `rate` from now on; ValueError where the codec cannot."""
+        ...
+
+
+def join_rates(a: AudioPort, b: AudioPort) -> int:
+    """Bring two ports to one rate, by tuning one that can; ValueError where neither can."""
+    if a.rate != b.rate:
+        if isinstance(a, Tunable):
+            a.tune(b.rate)
+        elif isinstance(b, Tunable):
+            b.tune(a.rate)
+        else:
+            raise ValueError(f"cannot join audio at {a.rate} and {b.rate} samples a second")
+    return a.rate
