@@ -1,0 +1,128 @@
+"""Joins two legs: words of control as they come, and 20 ms of audio both ways at each beat.
+
+This is the middle of the product. A Telegram user and a PBX are both a `Leg`; whatever one of them
+does is told to the other in neutral words, and at each beat of the media clock one frame goes each
+way, at the rate of the leg that cannot choose (`join_rates`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+import attrs
+
+from siptg.app.causes import Cause
+from siptg.app.legs import Answered, Digit, Ended, Held, Leg, LegEvent, Ringing
+from siptg.rtp.audio import Frame, join_rates, silence
+
+Sounds = Callable[[int], Iterator[Frame]]
+"""Makes a sound at a given rate."""
+
+
+class Beat(Protocol):
+    """What the bridge wants of the media clock."""
+
+    def add(self, tick: Callable[[], None]) -> None: ...
+    def remove(self, tick: Callable[[], None]) -> None: ...
+
+
+@attrs.frozen
+class Parted:
+    """How a bridge ended: which leg left first, and why."""
+
+    first: Leg
+    cause: Cause
+    detail: str = ""
+
+
+@attrs.define(eq=False)
+class Bridge:
+    """Two legs as one call: `a` was there first, `b` is the one that is being reached."""
+
+    a: Leg
+    b: Leg
+    ringback: Sounds | None = None
+    """What `a` hears while `b` rings without a sound of its own."""
+    watch: Callable[[Leg, LegEvent], None] | None = None
+    """Sees every event of both legs before it is passed on: cards and records hang on it."""
+    _ringing: bool = attrs.field(default=False, init=False)
+    _answered: bool = attrs.field(default=False, init=False)
+    _tone: tuple[int, Iterator[Frame]] | None = attrs.field(default=None, init=False)
+
+    def tick(self) -> None:
+        """Carry one frame each way. The media clock calls this; a test calls it by hand."""
+        a, b = self.a.audio, self.b.audio
+        if a.rate != b.rate:
+            join_rates(a, b)
+        from_a, from_b = a.read(), b.read()
+        b.write(from_a)
+        a.write(self._ring(a.rate) if self._ringing and self.ringback else from_b)
+
+    async def run(self, beat: Beat) -> Parted:
+        """Relay until a leg ends, and say which. What becomes of the other is the caller's to say:
+        it is hung up, held, or given to another bridge.
+        """
+        beat.add(self.tick)
+        tasks = [
+            asyncio.create_task(self._relay(self.a, self.b), name=f"relay {self.a.id}"),
+            asyncio.create_task(self._relay(self.b, self.a), name=f"relay {self.b.id}"),
+        ]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            return next(task for task in tasks if task.done()).result()
+        finally:
+            beat.remove(self.tick)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _relay(self, source: Leg, target: Leg) -> Parted:
+        async for event in source.events():
+            if self.watch:
+                self.watch(source, event)
+            match event:
+                case Ringing(early_audio):
+                    self._ringing = source is self.b and not (early_audio or self._answered)
+                    await target.ring()
+                case Answered():
+                    if source is self.b:
+                        self._ringing, self._answered = False, True
+                    await target.answer()
+                case Digit(symbol):
+                    await target.press(symbol)
+                case Held(on):
+                    await target.hold(on)
+                case Ended(cause, detail):
+                    return Parted(source, cause, detail)
+        return Parted(source, Cause.LOST)
+
+    def _ring(self, rate: int) -> Frame:
+        """The next 20 ms of ringback, made anew where the rate changed under it."""
+        if self.ringback and (self._tone is None or self._tone[0] != rate):
+            self._tone = rate, self.ringback(rate)
+        frame = next(self._tone[1], None) if self._tone else None
+        return silence(rate) if frame is None else frame
+
+
+async def play_to(leg: Leg, sounds: Sounds, beat: Beat) -> None:
+    """Let one leg hear a sound to its end, alone; what it says meanwhile is dropped.
+
+    Returns early where the leg's rate changes, which only happens when somebody bridges it.
+    """
+    frames, done = sounds(leg.audio.rate), asyncio.get_running_loop().create_future()
+
+    def tick() -> None:
+        leg.audio.read()
+        frame = next(frames, None)
+        if frame is not None and len(frame) == leg.audio.rate // 50:
+            leg.audio.write(frame)
+        elif not done.done():
+            done.set_result(None)
+
+    beat.add(tick)
+    try:
+        await done
+    finally:
+        beat.remove(tick)

@@ -1,0 +1,84 @@
+"""The words and buttons that a person sees in the phone account's chat (SP-8, SP-15)."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import attrs
+
+from siptg.app.causes import Cause, words
+from siptg.app.legs import Party
+
+KEYS = ("123", "456", "789", "*0#")
+HANG_UP = "hangup"
+
+
+@attrs.frozen
+class Button:
+    label: str
+    data: str
+    """What comes back when it is pressed: a key, or a word of control."""
+
+
+@attrs.frozen
+class Card:
+    """One message with buttons, edited in place as the call goes on."""
+
+    text: str
+    rows: tuple[tuple[Button, ...], ...] = ()
+
+
+class ShownCard(Protocol):
+    """A card in a chat. Edits that Telegram slows down are caught up; none of them raises."""
+
+    async def edit(self, card: Card) -> None: ...
+
+    async def retire(self, text: str) -> None:
+        """The last edit: buttons go, the text stays as the record."""
+        ...
+
+
+_END = (Button("✖ End", HANG_UP),)
+
+
+def calling_you(number: str) -> Card:
+    return Card(f"Calling you back to dial {number} …", (_END,))
+
+
+def dialling(number: str, line: str) -> Card:
+    return Card(f"Dialling {number} · {line} …", (_END,))
+
+
+def ringing(party: Party) -> Card:
+    return Card(f"It rings: {party}", (_END,))
+
+
+def talking(party: Party, keys: str = "") -> Card:
+    """The keypad; what was pressed stands on it during the call."""
+    pressed = f"\n{keys}" if keys else ""
+    return Card(
+        f"{party}{pressed}",
+        tuple(tuple(Button(key, key) for key in row) for row in KEYS) + (_END,),
+    )
+
+
+def ended(party: Party, incoming: bool, seconds: float | None, cause: Cause, detail: str) -> str:
+    """The record that a card becomes: who, how long, why."""
+    arrow = "↙" if incoming else "↗"
+    length = "" if seconds is None else f" · {int(seconds) // 60}:{int(seconds) % 60:02}"
+    shown = "" if cause is Cause.HANGUP and seconds is not None else f" · {words(cause, detail)}"
+    return f"{arrow} {party}{length}{shown}"
+
+
+def missed(party: Party, line: str, why: Cause) -> str:
+    note = "" if why in {Cause.NO_ANSWER, Cause.CANCELLED} else f" · {words(why)}"
+    return f"Missed call: {party} · {line}{note}"
+
+
+ONE_CALL = "End this call first."
+NO_LINE = "No line of yours can dial {number}."
+NO_PENDING = "Send me a number first."
+STRANGER = "This account makes calls for its own users only."
+TOO_LATE = "This call is over."
+OLD_MESSAGE = "Your message waited while I was away. Send {number} again to dial it."
+"""Texts of one line; `{}` are placeholders."""

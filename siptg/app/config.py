@@ -1,0 +1,230 @@
+"""Configuration: one TOML file, read into frozen values; a mistake names file, key and what was expected."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+from cattrs import Converter, transform_error
+from cattrs.errors import ClassValidationError
+
+from siptg.sip.errors import SipError
+from siptg.sip.uri import Uri
+
+DEFAULT_PATH = Path("siptg.toml")
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; the text says which file, which key, and what is wanted."""
+
+
+@attrs.frozen
+class ServerConfig:
+    """Another Telegram than the real one: a lab, or a test data centre."""
+
+    host: str
+    port: int
+    public_key: str = attrs.field(repr=False)
+    """PEM (PKCS#1) of the server's RSA key."""
+    dc_id: int = 2
+
+
+@attrs.frozen
+class TelegramConfig:
+    """The phone account's and the bot's way into Telegram (https://my.telegram.org)."""
+
+    api_id: int
+    api_hash: str = attrs.field(repr=False)
+    bot_token: str = attrs.field(default="", repr=False)
+    """Of the bot that shows cards; without one, cards come as plain text."""
+    versions: tuple[str, ...] = ("9.0.0", "8.0.0")
+    """Call protocol versions we offer, newest first."""
+    ice_addresses: tuple[str, ...] | None = None
+    """Local addresses for calls' media; left out, all but loopback."""
+    server: ServerConfig | None = None
+
+
+@attrs.frozen
+class LineConfig:
+    """A SIP account and the person it is for."""
+
+    name: str
+    address: str
+    """`sip:1001@pbx.example.com`."""
+    password: str = attrs.field(repr=False)
+    person: str
+    """Telegram user name or numeric id of who calls and is called on this line."""
+    username: str | None = None
+    """Authentication user where it is not the address's."""
+    proxy: str | None = None
+    codecs: tuple[str, ...] = ("PCMA", "PCMU", "opus")
+    expires: int = 300
+    ring_seconds: float = 60.0
+    """How long an incoming call rings in Telegram before the PBX gets 480."""
+    callback_seconds: float = 45.0
+    """How long we ring the person who sent a number."""
+    country: str = "de"
+    """Whose ringback she hears."""
+    listen: str | None = None
+    """Our own `host:port` for SIP; left out, the address from which the PBX is reached."""
+
+
+@attrs.frozen
+class StoreConfig:
+    path: Path = Path("siptg.db")
+    key_file: Path = Path("siptg.key")
+    """Key that seals the Telegram sessions in the store; made on first use, readable by us alone."""
+
+
+@attrs.frozen
+class LogConfig:
+    level: str = "info"
+    json: bool = False
+
+
+@attrs.frozen
+class Config:
+    telegram: TelegramConfig
+    lines: tuple[LineConfig, ...]
+    store: StoreConfig = attrs.field(factory=StoreConfig)
+    log: LogConfig = attrs.field(factory=LogConfig)
+
+
+def load(path: Path) -> Config:
+    """Read and check a file; ConfigError for the person who can mend it."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: is not UTF-8 text") from None
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: is not TOML: {error}") from None
+    return read(table, str(path), base=path.parent)
+
+
+def read(table: Mapping[str, Any], source: str, base: Path = Path()) -> Config:
+    """A configuration from a table, as `load` gives it; `source` stands in front of each error."""
+    try:
+        config = _converter(base).structure(table, Config)
+    except (ClassValidationError, ValueError, TypeError, KeyError) as error:
+        complaints = [_plain(line) for line in transform_error(error, path="", format_exception=_say)]
+        raise ConfigError("\n".join(f"{source}: {line}" for line in complaints)) from None
+    for complaint in _check(config):
+        raise ConfigError(f"{source}: {complaint}")
+    store = attrs.evolve(
+        config.store,
+        path=base / config.store.path,
+        key_file=base / config.store.key_file,
+    )
+    return attrs.evolve(config, store=store)
+
+
+def _check(config: Config) -> list[str]:
+    """What is wrong between the keys."""
+    found: list[str] = []
+    if not config.lines:
+        found.append("lines: at least one [[lines]] table expected")
+    names = [line.name for line in config.lines]
+    found += [f"lines: two lines are named {n!r}" for n in {n for n in names if names.count(n) > 1}]
+    for n, line in enumerate(config.lines):
+        for key in ("address", "proxy"):
+            text = getattr(line, key)
+            try:
+                if text is not None and not Uri.parse(text).host:
+                    found.append(f"lines[{n}].{key}: an address with a host expected, not {text!r}")
+            except SipError as error:
+                found.append(f"lines[{n}].{key}: a SIP address expected (sip:…), not {text!r}: {error}")
+        for codec in line.codecs:
+            if codec.lower() not in {"pcmu", "pcma", "opus"}:
+                found.append(f"lines[{n}].codecs: PCMU, PCMA or opus expected, not {codec!r}")
+        if line.listen is not None and not _is_host_port(line.listen):
+            found.append(f"lines[{n}].listen: HOST:PORT expected, not {line.listen!r}")
+        for key in ("ring_seconds", "callback_seconds"):
+            if not 0 < getattr(line, key) <= 120:
+                found.append(f"lines[{n}].{key}: more than 0 and at most 120 seconds expected")
+    if config.log.level.lower() not in {"debug", "info", "warning", "error"}:
+        found.append(f"log.level: debug, info, warning or error expected, not {config.log.level!r}")
+    return found
+
+
+def _is_host_port(text: str) -> bool:
+    host, _, port = text.rpartition(":")
+    return bool(host) and port.isdigit() and 0 <= int(port) <= 65_535
+
+
+def _converter(base: Path) -> Converter:
+    """Strict: unknown keys and wrong types are errors; `env:NAME` and `file:PATH` stand for secrets."""
+    converter = Converter(forbid_extra_keys=True)
+    secrets = _secret(base)
+
+    def text(value: Any, _: type) -> str:
+        if not isinstance(value, str):
+            raise TypeError(f"text expected, not {value!r}")
+        return secrets(value)
+
+    def whole(value: Any, _: type) -> int:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise TypeError(f"a whole number expected, not {value!r}")
+        return value
+
+    def number(value: Any, _: type) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise TypeError(f"a number expected, not {value!r}")
+        return float(value)
+
+    def truth(value: Any, _: type) -> bool:
+        if not isinstance(value, bool):
+            raise TypeError(f"true or false expected, not {value!r}")
+        return value
+
+    def texts(value: Any, _: type) -> tuple[str, ...]:
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise TypeError(f"a list of texts expected, not {value!r}")
+        return tuple(value)
+
+    converter.register_structure_hook(str, text)
+    converter.register_structure_hook(int, whole)
+    converter.register_structure_hook(float, number)
+    converter.register_structure_hook(bool, truth)
+    converter.register_structure_hook(tuple[str, ...], texts)
+    return converter
+
+
+def _secret(base: Path) -> Callable[[str], str]:
+    def look_up(value: str) -> str:
+        kind, _, name = value.partition(":")
+        if kind == "env":
+            if name not in os.environ:
+                raise ValueError(f"the environment has no variable {name}")
+            return os.environ[name]
+        if kind == "file":
+            try:
+                return (base / name).read_text(encoding="utf-8").strip()
+            except OSError as error:
+                raise ValueError(f"the file {name} cannot be read: {error.strerror}") from None
+        return value
+
+    return look_up
+
+
+def _say(error: BaseException, type: type | None) -> str:
+    """An error of cattrs in words for the person who wrote the file."""
+    if isinstance(error, KeyError):
+        return "is missing"
+    fields = getattr(error, "extra_fields", None)
+    if fields:
+        return f"unknown key {', '.join(sorted(fields))}"
+    return str(error)
+
+
+def _plain(complaint: str) -> str:
+    """`what @ .path` as `path: what`."""
+    what, _, path = complaint.rpartition(" @ ")
+    return f"{path.lstrip('.') or 'file'}: {what}" if what else complaint

@@ -1,0 +1,212 @@
+"""The product as `siptg run` starts it: accounts, lines, conversations, and the wires between."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Coroutine
+from datetime import UTC, datetime, timedelta
+from typing import Any, Self
+
+from siptg.app import cards
+from siptg.app.causes import FACES, Cause, words
+from siptg.app.config import Config
+from siptg.app.conversation import Conversation
+from siptg.app.house_desk import HouseDesk, terms_of
+from siptg.app.lines import Line, Lines
+from siptg.app.numbers import NotDialable, read_wish
+from siptg.app.router import Router
+from siptg.app.sip_leg import SipLeg
+from siptg.app.store import KnownPerson, Seal, SqlStore, StoreError
+from siptg.app.telegram_leg import TelegramLeg
+from siptg.app.telegram_login import open_account, open_bot
+from siptg.phone import Incoming
+from siptg.rtp.clock import MediaClock
+from siptg.sip.agent import RegistrationState
+from siptg.telegram.chat import Cards, Press
+from siptg.telegram.client import Account, ChatMessage, Person, TelegramRefused
+
+log = logging.getLogger(__name__)
+
+OLD_AFTER = timedelta(seconds=60)
+"""A message older than this is not dialled any more (SP-1.1)."""
+HINT_EVERY = timedelta(days=1)
+"""How often a stranger is told that there is nothing here for them (SP-1.3)."""
+CLOSE_WITHIN = 2.0
+"""Seconds that conversations have to end in order when the service stops."""
+MOST_STRANGERS = 10_000
+
+
+class Service:
+    """`async with Service(config) as service: await service.run()`."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.conversations: dict[int, Conversation] = {}
+        self._strangers: dict[int, datetime] = {}
+        self._stack = contextlib.AsyncExitStack()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.store: SqlStore
+        self.clock: MediaClock
+        self.account: Account
+        self.cards: Cards
+        self.lines: Lines
+        self.router: Router
+
+    async def __aenter__(self) -> Self:
+        """Everything on, in the order of need; what fails undoes what stands."""
+        async with contextlib.AsyncExitStack() as stack:
+            seal = Seal.from_file(self.config.store.key_file)
+            self.store = await stack.enter_async_context(SqlStore(self.config.store.path, seal))
+            self.clock = await stack.enter_async_context(MediaClock())
+            self.account = await stack.enter_async_context(
+                await open_account(self.config.telegram, self.store)
+            )
+            bot = await open_bot(self.config.telegram, self.store)
+            if bot is not None:
+                await stack.enter_async_context(bot)
+            self.cards = await stack.enter_async_context(Cards(self.account, bot))
+            self.lines = Lines(
+                self.config.lines, self.clock, changed=self._line_changed, called=self._party_calls
+            )
+            self.router = Router(self.lines)
+            await self._meet_people()
+            await stack.enter_async_context(self.lines)
+            stack.push_async_callback(self._hang_up_all)
+            self._stack = stack.pop_all()
+        for work in (self._take_messages(), self._take_calls(), self._take_presses()):
+            self._do(work)
+        log.info("= running with %d lines", len(self.config.lines))
+        return self
+
+    async def __aexit__(self, *why: object) -> None:
+        """Calls end with BYE and discardCall, registrations are taken back, accounts leave."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._stack.aclose()
+        log.info("x stopped")
+
+    async def run(self) -> None:
+        """Until somebody cancels it, or a part that the house cannot do without has ended."""
+        await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in self._tasks:
+            if task.done() and not task.cancelled() and (error := task.exception()):
+                raise error
+
+    async def _meet_people(self) -> None:
+        """Know whom lines are for: from the store, else by their user name on Telegram."""
+        for known in await self.store.people():
+            self.router.know(Person(**{f: getattr(known, f) for f in ("id", "access_hash", "name", "username")}))
+        for line in self.lines:
+            if self.router.person_of(line) is None and not line.config.person.isdigit():
+                try:
+                    await self._know(await self.account.find(line.config.person.lstrip("@")))
+                except TelegramRefused as refused:
+                    log.error("line %s: %s is not found: %s", line.name, line.config.person, refused)
+
+    async def _know(self, person: Person) -> None:
+        self.router.know(person)
+        known = KnownPerson(person.id, person.access_hash, person.name, person.username)
+        try:
+            await self.store.meet(known)
+        except StoreError as error:
+            log.error("%s", error)
+
+    def _conversation(self, person: Person) -> Conversation:
+        if person.id not in self.conversations:
+            desk = HouseDesk(person, self.clock, self.account, self.cards, self._line, self.store)
+            self.conversations[person.id] = Conversation(desk, person.id)
+        return self.conversations[person.id]
+
+    def _line(self, name: str) -> Line | None:
+        return next((line for line in self.lines if line.name == name), None)
+
+    # what comes from Telegram
+
+    async def _take_messages(self) -> None:
+        async for message in self.account.messages():
+            await self._read(message)
+
+    async def _read(self, message: ChatMessage) -> None:
+        person = message.person
+        if not self.router.serves(person):
+            self._hint(person)
+            return
+        await self._know(person)
+        desk = self._conversation(person).desk
+        try:
+            wish = read_wish(message.text)
+        except NotDialable as problem:
+            self._do(desk.say(str(problem)))
+            return
+        if datetime.now(UTC) - message.date > OLD_AFTER:
+            self._do(desk.say(cards.OLD_MESSAGE.format(number=wish.typed)))
+            return
+        line = self.router.line_for(person)
+        if line is None:
+            self._do(desk.say(cards.NO_LINE.format(number=wish.typed)))
+            return
+        self._conversation(person).number(wish, terms_of(line.config))
+
+    async def _take_calls(self) -> None:
+        async for call in self.account.calls():
+            leg = TelegramLeg(call)
+            if self.router.serves(call.person):
+                self._conversation(call.person).she_calls(leg)
+            else:
+                self._do(leg.hangup(Cause.DECLINED))
+                self._hint(call.person)
+
+    async def _take_presses(self) -> None:
+        async for press in self.cards.presses():
+            self._do(self._press(press))
+
+    async def _press(self, press: Press) -> None:
+        conversation = self.conversations.get(press.person_id)
+        await press.answer(conversation.press(press.data) if conversation else cards.TOO_LATE)
+
+    def _hint(self, person: Person) -> None:
+        now = datetime.now(UTC)
+        if person.id in self._strangers and now - self._strangers[person.id] < HINT_EVERY:
+            return
+        if len(self._strangers) < MOST_STRANGERS:
+            self._strangers[person.id] = now
+            desk = HouseDesk(person, self.clock, self.account, self.cards, self._line, self.store)
+            self._do(desk.say(cards.STRANGER))
+
+    # what comes from lines
+
+    def _party_calls(self, line: Line, call: Incoming) -> None:
+        leg, person = SipLeg(call), self.router.person_of(line)
+        if person is None:
+            log.warning("< a call on line %s, but %s is not known yet", line.name, line.config.person)
+            self._do(leg.hangup(Cause.NOT_REACHED))
+            return
+        self._conversation(person).party_calls(leg, leg.party, terms_of(line.config))
+
+    def _line_changed(self, line: Line) -> None:
+        """Tell her once when the PBX refuses the line, and once when it is well again."""
+        person = self.router.person_of(line)
+        if person is None:
+            return
+        desk = self._conversation(person).desk
+        if line.state is RegistrationState.REFUSED:
+            self._do(desk.say(f"{line.name}: {words(Cause.WRONG_LOGIN, line.why)}"))
+
+    async def _hang_up_all(self) -> None:
+        closing = [c.close(Cause.RESTART) for c in self.conversations.values()]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_WITHIN):
+                await asyncio.gather(*closing, return_exceptions=True)
+
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("a task broke", exc_info=error)

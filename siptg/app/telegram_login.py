@@ -1,0 +1,67 @@
+"""The way into Telegram: sessions from the store, and how they come to be there."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Awaitable, Callable
+
+from siptg.app.config import TelegramConfig
+from siptg.app.store import Store
+from siptg.telegram.client import Account, TelegramRefused, TelegramSettings
+from siptg.telegram.chat import Bot
+from siptg.telegram.server import Server
+
+PHONE, BOT = "phone account", "bot"
+"""Names of the sessions in the store."""
+
+
+class NotLoggedIn(Exception):
+    """There is no session yet; the text says what to do."""
+
+
+def settings_of(config: TelegramConfig, session: str = "") -> TelegramSettings:
+    server = config.server and Server(
+        dc_id=config.server.dc_id,
+        host=config.server.host,
+        port=config.server.port,
+        public_key=config.server.public_key,
+    )
+    return TelegramSettings(
+        api_id=config.api_id,
+        api_hash=config.api_hash,
+        session=session,
+        server=server,
+        versions=config.versions,
+        ice_addresses=config.ice_addresses,
+    )
+
+
+async def log_in(
+    config: TelegramConfig,
+    store: Store,
+    phone: str,
+    code: Callable[[], Awaitable[str]],
+    password: Callable[[], Awaitable[str]] | None = None,
+) -> None:
+    """Sign the phone account in and keep its session. TelegramRefused says what Telegram said."""
+    session = await Account.sign_in(settings_of(config), phone, code, password)
+    await store.keep_session(PHONE, session)
+
+
+async def open_account(config: TelegramConfig, store: Store) -> Account:
+    """The phone account, not yet connected; NotLoggedIn where nobody ever signed in."""
+    session = await store.session(PHONE)
+    if not session:
+        raise NotLoggedIn("the phone account is not signed in: run `siptg login` first")
+    return Account(settings_of(config, session))
+
+
+async def open_bot(config: TelegramConfig, store: Store) -> Bot | None:
+    """The bot that shows cards, not yet connected; None where the configuration has no token."""
+    if not config.bot_token:
+        return None
+    session = await store.session(BOT)
+    if not session:
+        session = await Account.sign_in_bot(settings_of(config), config.bot_token)
+        await store.keep_session(BOT, session)
+    return Bot(settings_of(config, session))

@@ -1,0 +1,33 @@
+"""A telephone: SIP signalling and RTP media under one handle.
+
+What you may do next is the type you hold: an `Incoming` call rings and is answered or declined, an
+`Outgoing` one is awaited or cancelled, and both become a `Call`.
+"""
+
+from siptg.phone.calls import (
+    Answered,
+    Call,
+    CallFailed,
+    Digit,
+    Ended,
+    Held,
+    Incoming,
+    Outgoing,
+    PhoneEvent,
+    Ringing,
+)
+from siptg.phone.phone import Phone
+
+__all__ = [
+    "Answered",
+    "Call",
+    "CallFailed",
+    "Digit",
+    "Ended",
+    "Held",
+    "Incoming",
+    "Outgoing",
+    "Phone",
+    "PhoneEvent",
+    "Ringing",
+]
