@@ -1,0 +1,36 @@
+"""An account at a registrar."""
+
+from __future__ import annotations
+
+import attrs
+
+from siptg.sip.auth import Credentials
+from siptg.sip.uri import NameAddr, Uri
+
+
+@attrs.frozen
+class SipAccount:
+    """Who we are, and where our requests go."""
+
+    uri: Uri
+    """Address of record."""
+    password: str = attrs.field(default="", repr=False)
+    username: str | None = None
+    """For authentication, where it is not the user of the address."""
+    proxy: Uri | None = None
+    """Next hop of everything; left out, the host of the address of record."""
+    display_name: str | None = None
+    expires: int = 300
+    """Seconds that a registration shall hold."""
+
+    @property
+    def credentials(self) -> Credentials:
+        return Credentials(self.username or self.uri.user or "", self.password)
+
+    @property
+    def name_addr(self) -> NameAddr:
+        return NameAddr(self.uri, self.display_name)
+
+    @property
+    def next_hop(self) -> tuple[str, int]:
+        return (self.proxy or self.uri).address

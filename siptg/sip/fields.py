@@ -1,0 +1,95 @@
+"""Values of single header fields: Via, CSeq, and the numbers and lists that several share."""
+
+from __future__ import annotations
+
+import re
+
+import attrs
+
+from siptg.sip.errors import ProtocolError
+from siptg.sip.grammar import HOST, METHOD, TOKEN
+from siptg.sip.params import NONE, Params
+
+_VIA = re.compile(
+    r"SIP\s*/\s*2\.0\s*/\s*([A-Za-z0-9\-]+)\s+(\[[^\]]*\]|[^:;\s\[\]]+)\s*(?::\s*(\d{1,5}))?\s*(?:;(.*))?\Z",
+    re.I | re.S,
+)
+_CSEQ = re.compile(r"(\d{1,10})\s+(\S+)\Z")
+MAX_SEQUENCE = 2**31 - 1
+
+
+@attrs.frozen
+class Via:
+    """Where a request went through (RFC 3261 §20.42)."""
+
+    transport: str
+    host: str
+    port: int | None = None
+    params: Params = NONE
+
+    @classmethod
+    def parse(cls, text: str) -> Via:
+        found = _VIA.match(text.strip())
+        if found is None or not HOST.match(found[2]):
+            raise ProtocolError(f"bad Via {text[:60]!r}")
+        port = int(found[3]) if found[3] else None
+        if port is not None and not 0 < port < 65_536:
+            raise ProtocolError(f"bad port in Via {text[:60]!r}")
+        return cls(found[1].upper(), found[2], port, Params.parse(found[4]) if found[4] else NONE)
+
+    @property
+    def branch(self) -> str | None:
+        return self.params.get("branch")
+
+    @property
+    def received(self) -> str | None:
+        return self.params.get("received")
+
+    @property
+    def rport(self) -> int | None:
+        """RFC 3581: the port it came from, where a server filled it in."""
+        text = self.params.get("rport", "")
+        return int(text) if text and text.isdigit() and 0 < int(text) < 65_536 else None
+
+    @property
+    def sent_by(self) -> tuple[str, int]:
+        return self.host.strip("[]").lower(), self.port or (5061 if self.transport == "TLS" else 5060)
+
+    def __str__(self) -> str:
+        port = "" if self.port is None else f":{self.port}"
+        return f"SIP/2.0/{self.transport} {self.host}{port}{self.params}"
+
+
+@attrs.frozen
+class CSeq:
+    """Sequence number and method (RFC 3261 §20.16)."""
+
+    number: int
+    method: str
+
+    @classmethod
+    def parse(cls, text: str) -> CSeq:
+        found = _CSEQ.match(text.strip())
+        if found is None or int(found[1]) > MAX_SEQUENCE or not METHOD.match(found[2]):
+            raise ProtocolError(f"bad CSeq {text[:60]!r}")
+        return cls(int(found[1]), found[2])
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.method}"
+
+
+def parse_number(name: str, text: str, most: int = 2**32 - 1) -> int:
+    """A bare number, as in Max-Forwards and Expires."""
+    plain = text.strip()
+    if not plain.isascii() or not plain.isdigit() or len(plain) > 10 or int(plain) > most:
+        raise ProtocolError(f"bad {name}: {text[:40]!r}")
+    return int(plain)
+
+
+def parse_tokens(values: list[str]) -> list[str]:
+    """The tokens of lists with commas, as in Allow, Supported, Require."""
+    parts = [part.strip() for value in values for part in value.split(",")]
+    bad = next((part for part in parts if part and not TOKEN.fullmatch(part)), None)
+    if bad is not None:
+        raise ProtocolError(f"not a token: {bad[:40]!r}")
+    return [part for part in parts if part]

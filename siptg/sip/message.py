@@ -1,0 +1,214 @@
+"""Requests and responses (RFC 3261 §7). Headers are parsed when touched, and once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from siptg.sip.errors import ProtocolError
+from siptg.sip.fields import CSeq, Via, parse_number, parse_tokens
+from siptg.sip.grammar import split
+from siptg.sip.headers import Headers
+from siptg.sip.uri import NameAddr, Uri
+
+T = TypeVar("T")
+
+REASONS = {
+    100: "Trying",
+    180: "Ringing",
+    181: "Call Is Being Forwarded",
+    182: "Queued",
+    183: "Session Progress",
+    200: "OK",
+    202: "Accepted",
+    204: "No Notification",
+    300: "Multiple Choices",
+    301: "Moved Permanently",
+    302: "Moved Temporarily",
+    305: "Use Proxy",
+    380: "Alternative Service",
+    400: "Bad Request",
+    401: "Unauthorized",
+    402: "Payment Required",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    406: "Not Acceptable",
+    407: "Proxy Authentication Required",
+    408: "Request Timeout",
+    410: "Gone",
+    413: "Request Entity Too Large",
+    414: "Request-URI Too Long",
+    415: "Unsupported Media Type",
+    416: "Unsupported URI Scheme",
+    420: "Bad Extension",
+    421: "Extension Required",
+    422: "Session Interval Too Small",
+    423: "Interval Too Brief",
+    480: "Temporarily Unavailable",
+    481: "Call/Transaction Does Not Exist",
+    482: "Loop Detected",
+    483: "Too Many Hops",
+    484: "Address Incomplete",
+    485: "Ambiguous",
+    486: "Busy Here",
+    487: "Request Terminated",
+    488: "Not Acceptable Here",
+    491: "Request Pending",
+    493: "Undecipherable",
+    500: "Server Internal Error",
+    501: "Not Implemented",
+    502: "Bad Gateway",
+    503: "Service Unavailable",
+    504: "Server Time-out",
+    505: "Version Not Supported",
+    513: "Message Too Large",
+    600: "Busy Everywhere",
+    603: "Decline",
+    604: "Does Not Exist Anywhere",
+    606: "Not Acceptable",
+}
+"""Status codes and their phrases (RFC 3261 §21)."""
+
+
+class _Message:
+    """What requests and responses share."""
+
+    __slots__ = ("_cache", "_cached_at", "body", "headers")
+
+    def __init__(self, headers: Headers, body: bytes) -> None:
+        self.headers, self.body = headers, body
+        self._cache: dict[str, Any] = {}
+        self._cached_at = headers.version
+
+    def _touch(self, name: str, parse: Callable[[str], T]) -> T:
+        """The value of a header that must be there, parsed once; ProtocolError where it is not."""
+        if self._cached_at != self.headers.version:
+            self._cache, self._cached_at = {}, self.headers.version
+        value = self._cache.get(name)
+        if value is None:
+            text = self.headers.get(name)
+            if text is None:
+                raise ProtocolError(f"no {name}")
+            value = self._cache[name] = parse(text)
+        return value  # type: ignore[no-any-return]
+
+    def _list(self, name: str, parse: Callable[[str], T]) -> list[T]:
+        return [
+            parse(part)
+            for value in self.headers.get_all(name)
+            for part in split(value, ",")
+            if part
+        ]
+
+    @property
+    def via(self) -> Via:
+        """The topmost Via."""
+        return self._touch("Via", _first_via)
+
+    @property
+    def vias(self) -> list[Via]:
+        return self._list("Via", Via.parse)
+
+    @property
+    def from_(self) -> NameAddr:
+        return self._touch("From", NameAddr.parse)
+
+    @property
+    def to(self) -> NameAddr:
+        return self._touch("To", NameAddr.parse)
+
+    @property
+    def call_id(self) -> str:
+        return self._touch("Call-ID", str)
+
+    @property
+    def cseq(self) -> CSeq:
+        return self._touch("CSeq", CSeq.parse)
+
+    @property
+    def contacts(self) -> list[NameAddr]:
+        """Without the `*` of an unregistering REGISTER."""
+        return [] if self.headers.get("Contact") == "*" else self._list("Contact", NameAddr.parse)
+
+    @property
+    def routes(self) -> list[NameAddr]:
+        return self._list("Route", NameAddr.parse)
+
+    @property
+    def record_routes(self) -> list[NameAddr]:
+        return self._list("Record-Route", NameAddr.parse)
+
+    @property
+    def max_forwards(self) -> int:
+        """70 where it is not there (RFC 3261 §16.6)."""
+        text = self.headers.get("Max-Forwards")
+        return 70 if text is None else parse_number("Max-Forwards", text, 255)
+
+    @property
+    def content_type(self) -> str:
+        """Type and subtype in lower case, without parameters; empty without a body type."""
+        return (self.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
+
+    def tokens(self, name: str) -> list[str]:
+        """Of Allow, Require, Supported and their like."""
+        return parse_tokens(self.headers.get_all(name))
+
+    def number(self, name: str) -> int | None:
+        """Of Expires, Min-Expires and their like; None where it is not there."""
+        text = self.headers.get(name)
+        return None if text is None else parse_number(name, text.partition(";")[0])
+
+    def _bytes(self, first: str) -> bytes:
+        if self.headers.get("Content-Length") != str(len(self.body)):
+            self.headers.set("Content-Length", str(len(self.body)))
+        head = f"{first}\r\n{self.headers.text()}\r\n\r\n"
+        return head.encode("utf-8", "surrogateescape") + self.body
+
+
+class Request(_Message):
+    __slots__ = ("method", "uri")
+
+    def __init__(self, method: str, uri: Uri, headers: Headers, body: bytes = b"") -> None:
+        super().__init__(headers, body)
+        self.method, self.uri = method, uri
+
+    def __bytes__(self) -> bytes:
+        return self._bytes(f"{self.method} {self.uri} SIP/2.0")
+
+    def reply(self, status: int, reason: str | None = None, *, to_tag: str | None = None) -> Response:
+        """A response with what every response copies (RFC 3261 §8.2.6, §12.1.1)."""
+        headers = Headers()
+        for name in ("Via", "From", "To", "Call-ID", "CSeq"):
+            for value in self.headers.get_all(name):
+                headers.add(name, value)
+        if status < 300:
+            for value in self.headers.get_all("Record-Route"):
+                headers.add("Record-Route", value)
+        if to_tag is not None and status > 100 and self.to.tag is None:
+            headers.set("To", f"{headers.get('To')};tag={to_tag}")
+        return Response(status, reason or REASONS.get(status, "Unknown"), headers)
+
+    def __repr__(self) -> str:
+        return f"<{self.method} {self.headers.get('Call-ID')} {self.headers.get('CSeq')}>"
+
+
+class Response(_Message):
+    __slots__ = ("reason", "status")
+
+    def __init__(self, status: int, reason: str, headers: Headers, body: bytes = b"") -> None:
+        super().__init__(headers, body)
+        self.status, self.reason = status, reason
+
+    def __bytes__(self) -> bytes:
+        return self._bytes(f"SIP/2.0 {self.status} {self.reason}")
+
+    def __repr__(self) -> str:
+        return f"<{self.status} {self.headers.get('Call-ID')} {self.headers.get('CSeq')}>"
+
+
+Message = Request | Response
+
+
+def _first_via(text: str) -> Via:
+    return Via.parse(split(text, ",")[0] if "," in text else text)

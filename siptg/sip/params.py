@@ -1,0 +1,84 @@
+"""Parameters behind a semicolon: `;name=value;flag` (RFC 3261 §7.3.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from siptg.sip.errors import ProtocolError
+from siptg.sip.grammar import TOKEN, quote, split, unquote
+
+
+class Params:
+    """Immutable and ordered; names without case, values text or None for a bare flag."""
+
+    __slots__ = ("_pairs",)
+
+    def __init__(self, pairs: Mapping[str, str | None] | None = None) -> None:
+        self._pairs: dict[str, str | None] = {k.lower(): v for k, v in (pairs or {}).items()}
+
+    @classmethod
+    def parse(cls, text: str) -> Params:
+        """From `a=1;b` (without the first semicolon); ProtocolError for a name twice or none."""
+        pairs: dict[str, str | None] = {}
+        for part in split(text, ";"):
+            name, sep, value = part.partition("=")
+            name = name.strip().lower()
+            if not name:
+                if part:
+                    raise ProtocolError(f"a parameter without a name: {part[:40]!r}")
+                continue
+            if name in pairs:
+                raise ProtocolError(f"the parameter {name[:40]!r} stands twice")
+            pairs[name] = unquote(value.strip()) if sep else None
+        made = cls.__new__(cls)
+        made._pairs = pairs
+        return made
+
+    def get(self, name: str, default: str | None = None) -> str | None:
+        """The value; `default` where it is not there or has none."""
+        value = self._pairs.get(name)
+        return default if value is None else value
+
+    def with_(self, **more: str | None) -> Params:
+        """A copy with some set; names with an underscore are written with a hyphen."""
+        return Params(self._pairs | {name.replace("_", "-"): v for name, v in more.items()})
+
+    def without(self, *names: str) -> Params:
+        return Params({k: v for k, v in self._pairs.items() if k not in names})
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._pairs
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._pairs)
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def items(self) -> list[tuple[str, str | None]]:
+        return list(self._pairs.items())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Params) and self._pairs == other._pairs
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._pairs.items()))
+
+    def __repr__(self) -> str:
+        return f"Params({self._pairs!r})"
+
+    def __str__(self) -> str:
+        """With a semicolon before each; values that are no token are quoted."""
+        return "".join(
+            f";{name}" if value is None else f";{name}={_written(value)}"
+            for name, value in self._pairs.items()
+        )
+
+
+def _written(value: str) -> str:
+    if TOKEN.fullmatch(value) or (value and all(c not in value for c in ' \t";,<>="\\')):
+        return value
+    return quote(value)
+
+
+NONE = Params()

@@ -1,0 +1,110 @@
+"""Non-INVITE client transaction (RFC 3261 §17.1.2, figure 6)."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+
+import attrs
+
+from siptg.machine import Table, step
+from siptg.sip.message import Request, Response
+from siptg.sip.timers import Times
+from siptg.sip.transactions.invite_client import ClientUser, Wire
+from siptg.timers import TimerQueue
+
+
+class State(enum.Enum):
+    """Drawn in docs/states/client.md."""
+
+    TRYING = "trying"
+    PROCEEDING = "proceeding"
+    COMPLETED = "completed"
+    TERMINATED = "terminated"
+
+
+class Given(enum.Enum):
+    PROVISIONAL = "1xx"
+    FINAL = "200-699"
+    TIMER_E = "E"
+    TIMER_F = "F"
+    TIMER_K = "K"
+    BROKEN = "transport error"
+
+
+@attrs.define(eq=False)
+class Client:
+    """Sends one request until a final answer comes or 64 T1 have passed."""
+
+    request: Request
+    user: ClientUser
+    wire: Wire
+    timers: TimerQueue
+    times: Times
+    ended: Callable[[], None]
+    state: State = State.TRYING
+    _interval: float = 0.0
+    _sent: bytes = b""
+
+    def start(self, now: float) -> None:
+        self._interval, self._sent = self.times.t1, bytes(self.request)
+        self.timers.set(self, Given.TIMER_F, now + self.times.patience)
+        if not self.wire.reliable:
+            self.timers.set(self, Given.TIMER_E, now + self._interval)
+        self.wire.send(self._sent)
+
+    def receive(self, response: Response, now: float) -> None:
+        given = Given.PROVISIONAL if response.status < 200 else Given.FINAL
+        step(self, TABLE, given, now, response)
+
+    def broken(self, now: float) -> None:
+        step(self, TABLE, Given.BROKEN, now, None)
+
+    def fire(self, timer: enum.Enum, now: float) -> None:
+        step(self, TABLE, timer, now, None)
+
+    def _send_request(self, now: float, _: object) -> None:
+        self.wire.send(self._sent)
+
+    def _double_timer_e(self, now: float, _: object) -> None:
+        self._interval = min(2 * self._interval, self.times.t2)
+        self.timers.set(self, Given.TIMER_E, now + self._interval)
+
+    def _slow_timer_e(self, now: float, _: object) -> None:
+        """Somebody works on it: T2 from now on (§17.1.2.2)."""
+        self.timers.set(self, Given.TIMER_E, now + self.times.t2)
+
+    def _pass_up(self, now: float, response: Response) -> None:
+        self.user.response(response, now)
+
+    def _linger_for_repeats(self, now: float, _: object) -> None:
+        self.timers.cancel(self, Given.TIMER_E, Given.TIMER_F)
+        self.timers.set(self, Given.TIMER_K, now + (0.0 if self.wire.reliable else self.times.t4))
+
+    def _report_timeout(self, now: float, _: object) -> None:
+        self.user.failed(408, "no answer", now)
+
+    def _report_broken(self, now: float, _: object) -> None:
+        self.user.failed(503, "the transport failed", now)
+
+    def _end(self, now: float, _: object) -> None:
+        self.timers.cancel(self, *Given)
+        self.ended()
+
+
+_T = Client
+_S, _G = State, Given
+TABLE: Table = {
+    (_S.TRYING, _G.TIMER_E): (_S.TRYING, (_T._send_request, _T._double_timer_e)),
+    (_S.TRYING, _G.TIMER_F): (_S.TERMINATED, (_T._report_timeout, _T._end)),
+    (_S.TRYING, _G.BROKEN): (_S.TERMINATED, (_T._report_broken, _T._end)),
+    (_S.TRYING, _G.PROVISIONAL): (_S.PROCEEDING, (_T._pass_up,)),
+    (_S.TRYING, _G.FINAL): (_S.COMPLETED, (_T._linger_for_repeats, _T._pass_up)),
+    (_S.PROCEEDING, _G.TIMER_E): (_S.PROCEEDING, (_T._send_request, _T._slow_timer_e)),
+    (_S.PROCEEDING, _G.TIMER_F): (_S.TERMINATED, (_T._report_timeout, _T._end)),
+    (_S.PROCEEDING, _G.BROKEN): (_S.TERMINATED, (_T._report_broken, _T._end)),
+    (_S.PROCEEDING, _G.PROVISIONAL): (_S.PROCEEDING, (_T._pass_up,)),
+    (_S.PROCEEDING, _G.FINAL): (_S.COMPLETED, (_T._linger_for_repeats, _T._pass_up)),
+    (_S.COMPLETED, _G.TIMER_K): (_S.TERMINATED, (_T._end,)),
+}
+"""Figure 6, row by arrow."""

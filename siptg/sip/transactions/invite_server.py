@@ -1,0 +1,155 @@
+"""INVITE server transaction (RFC 3261 §17.2.1 figure 7; Accepted state of RFC 6026 §7.1)."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from typing import Protocol
+
+import attrs
+
+from siptg.machine import Table, step
+from siptg.sip.message import Request, Response
+from siptg.sip.timers import Times
+from siptg.sip.transactions.invite_client import Wire
+from siptg.timers import TimerQueue
+
+TRYING_AFTER = 0.2
+"""Seconds after which 100 is sent where the user said nothing (§17.2.1)."""
+
+
+class State(enum.Enum):
+    """Drawn in docs/states/invite_server.md."""
+
+    PROCEEDING = "proceeding"
+    ACCEPTED = "accepted"
+    COMPLETED = "completed"
+    CONFIRMED = "confirmed"
+    TERMINATED = "terminated"
+
+
+class Given(enum.Enum):
+    INVITE = "INVITE again"
+    ACK = "ACK"
+    SAY_PROVISIONAL = "1xx from the user"
+    SAY_SUCCESS = "2xx from the user"
+    SAY_FAILURE = "300-699 from the user"
+    TIMER_100 = "200 ms"
+    TIMER_G = "G"
+    TIMER_H = "H"
+    TIMER_I = "I"
+    TIMER_L = "L"
+    BROKEN = "transport error"
+
+
+class ServerUser(Protocol):
+    """The core above a server transaction."""
+
+    def unacknowledged(self, now: float) -> None:
+        """Nobody acknowledged the failure we sent (Timer H)."""
+        ...
+
+
+@attrs.define(eq=False)
+class InviteServer:
+    """Answers one INVITE; repeats provisional answers when asked and failures until the ACK."""
+
+    request: Request
+    user: ServerUser | None
+    wire: Wire
+    timers: TimerQueue
+    times: Times
+    ended: Callable[[], None]
+    state: State = State.PROCEEDING
+    _interval: float = 0.0
+    _last: bytes = b""
+
+    def start(self, now: float) -> None:
+        self._interval = self.times.t1
+        self.timers.set(self, Given.TIMER_100, now + TRYING_AFTER)
+
+    def receive(self, request: Request, now: float) -> None:
+        """The same INVITE again, or the ACK of a failure."""
+        step(self, TABLE, Given.ACK if request.method == "ACK" else Given.INVITE, now, None)
+
+    def respond(self, response: Response, now: float) -> bool:
+        """Send an answer; False where the state forbids it: a second final one, one after CANCEL."""
+        if response.status < 200:
+            given = Given.SAY_PROVISIONAL
+        else:
+            given = Given.SAY_SUCCESS if response.status < 300 else Given.SAY_FAILURE
+        return step(self, TABLE, given, now, response)
+
+    def broken(self, now: float) -> None:
+        step(self, TABLE, Given.BROKEN, now, None)
+
+    def fire(self, timer: enum.Enum, now: float) -> None:
+        step(self, TABLE, timer, now, None)
+
+    def _send(self, now: float, response: Response) -> None:
+        self._last = bytes(response)
+        self.wire.send(self._last)
+
+    def _send_100(self, now: float, _: object) -> None:
+        if not self._last:
+            self._send(now, self.request.reply(100))
+
+    def _send_again(self, now: float, _: object) -> None:
+        if self._last:
+            self.wire.send(self._last)
+
+    def _stop_100(self, now: float, _: object) -> None:
+        self.timers.cancel(self, Given.TIMER_100)
+
+    def _start_g_and_h(self, now: float, _: object) -> None:
+        self.timers.set(self, Given.TIMER_H, now + self.times.patience)
+        if not self.wire.reliable:
+            self.timers.set(self, Given.TIMER_G, now + self._interval)
+
+    def _double_timer_g(self, now: float, _: object) -> None:
+        self._interval = min(2 * self._interval, self.times.t2)
+        self.timers.set(self, Given.TIMER_G, now + self._interval)
+
+    def _absorb_acks(self, now: float, _: object) -> None:
+        self.timers.cancel(self, Given.TIMER_G, Given.TIMER_H)
+        self.timers.set(self, Given.TIMER_I, now + (0.0 if self.wire.reliable else self.times.t4))
+
+    def _linger_for_repeats(self, now: float, _: object) -> None:
+        """RFC 6026 §7.1: the INVITE may come again while the user repeats its 2xx."""
+        self.timers.set(self, Given.TIMER_L, now + self.times.patience)
+
+    def _report_unacknowledged(self, now: float, _: object) -> None:
+        if self.user is not None:
+            self.user.unacknowledged(now)
+
+    def _end(self, now: float, _: object) -> None:
+        self.timers.cancel(self, *Given)
+        self.ended()
+
+
+_T = InviteServer
+_S, _G = State, Given
+TABLE: Table = {
+    (_S.PROCEEDING, _G.TIMER_100): (_S.PROCEEDING, (_T._send_100,)),
+    (_S.PROCEEDING, _G.INVITE): (_S.PROCEEDING, (_T._send_again,)),
+    (_S.PROCEEDING, _G.SAY_PROVISIONAL): (_S.PROCEEDING, (_T._stop_100, _T._send)),
+    (_S.PROCEEDING, _G.SAY_SUCCESS): (
+        _S.ACCEPTED,
+        (_T._stop_100, _T._send, _T._linger_for_repeats),
+    ),
+    (_S.PROCEEDING, _G.SAY_FAILURE): (_S.COMPLETED, (_T._stop_100, _T._send, _T._start_g_and_h)),
+    (_S.PROCEEDING, _G.BROKEN): (_S.TERMINATED, (_T._end,)),
+    (_S.ACCEPTED, _G.INVITE): (_S.ACCEPTED, ()),
+    (_S.ACCEPTED, _G.SAY_SUCCESS): (_S.ACCEPTED, (_T._send,)),
+    (_S.ACCEPTED, _G.ACK): (_S.ACCEPTED, ()),
+    (_S.ACCEPTED, _G.TIMER_L): (_S.TERMINATED, (_T._end,)),
+    (_S.COMPLETED, _G.INVITE): (_S.COMPLETED, (_T._send_again,)),
+    (_S.COMPLETED, _G.TIMER_G): (_S.COMPLETED, (_T._send_again, _T._double_timer_g)),
+    (_S.COMPLETED, _G.TIMER_H): (_S.TERMINATED, (_T._report_unacknowledged, _T._end)),
+    (_S.COMPLETED, _G.ACK): (_S.CONFIRMED, (_T._absorb_acks,)),
+    (_S.COMPLETED, _G.BROKEN): (_S.TERMINATED, (_T._end,)),
+    (_S.CONFIRMED, _G.INVITE): (_S.CONFIRMED, ()),
+    (_S.CONFIRMED, _G.ACK): (_S.CONFIRMED, ()),
+    (_S.CONFIRMED, _G.TIMER_I): (_S.TERMINATED, (_T._end,)),
+}
+"""Figure 7 with RFC 6026's Accepted."""

@@ -1,0 +1,94 @@
+"""Non-INVITE server transaction (RFC 3261 §17.2.2, figure 8)."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+
+import attrs
+
+from siptg.machine import Table, step
+from siptg.sip.message import Request, Response
+from siptg.sip.timers import Times
+from siptg.sip.transactions.invite_client import Wire
+from siptg.timers import TimerQueue
+
+
+class State(enum.Enum):
+    """Drawn in docs/states/server.md."""
+
+    TRYING = "trying"
+    PROCEEDING = "proceeding"
+    COMPLETED = "completed"
+    TERMINATED = "terminated"
+
+
+class Given(enum.Enum):
+    REQUEST = "request again"
+    SAY_PROVISIONAL = "1xx from the user"
+    SAY_FINAL = "200-699 from the user"
+    TIMER_J = "J"
+    BROKEN = "transport error"
+
+
+@attrs.define(eq=False)
+class Server:
+    """Answers one request, and its repetitions with the same answer."""
+
+    request: Request
+    wire: Wire
+    timers: TimerQueue
+    times: Times
+    ended: Callable[[], None]
+    state: State = State.TRYING
+    _last: bytes = b""
+
+    def start(self, now: float) -> None:
+        """Nothing runs until the user answers."""
+
+    def receive(self, request: Request, now: float) -> None:
+        step(self, TABLE, Given.REQUEST, now, None)
+
+    def respond(self, response: Response, now: float) -> bool:
+        """Send an answer; False where a final one was sent before."""
+        given = Given.SAY_PROVISIONAL if response.status < 200 else Given.SAY_FINAL
+        return step(self, TABLE, given, now, response)
+
+    def broken(self, now: float) -> None:
+        step(self, TABLE, Given.BROKEN, now, None)
+
+    def fire(self, timer: enum.Enum, now: float) -> None:
+        step(self, TABLE, timer, now, None)
+
+    def _send(self, now: float, response: Response) -> None:
+        self._last = bytes(response)
+        self.wire.send(self._last)
+
+    def _send_again(self, now: float, _: object) -> None:
+        self.wire.send(self._last)
+
+    def _linger_for_repeats(self, now: float, _: object) -> None:
+        wait = 0.0 if self.wire.reliable else self.times.patience
+        self.timers.set(self, Given.TIMER_J, now + wait)
+
+    def _end(self, now: float, _: object) -> None:
+        self.timers.cancel(self, *Given)
+        self.ended()
+
+
+_T = Server
+_S, _G = State, Given
+TABLE: Table = {
+    (_S.TRYING, _G.REQUEST): (_S.TRYING, ()),
+    (_S.TRYING, _G.SAY_PROVISIONAL): (_S.PROCEEDING, (_T._send,)),
+    (_S.TRYING, _G.SAY_FINAL): (_S.COMPLETED, (_T._send, _T._linger_for_repeats)),
+    (_S.TRYING, _G.BROKEN): (_S.TERMINATED, (_T._end,)),
+    (_S.PROCEEDING, _G.REQUEST): (_S.PROCEEDING, (_T._send_again,)),
+    (_S.PROCEEDING, _G.SAY_PROVISIONAL): (_S.PROCEEDING, (_T._send,)),
+    (_S.PROCEEDING, _G.SAY_FINAL): (_S.COMPLETED, (_T._send, _T._linger_for_repeats)),
+    (_S.PROCEEDING, _G.BROKEN): (_S.TERMINATED, (_T._end,)),
+    (_S.COMPLETED, _G.REQUEST): (_S.COMPLETED, (_T._send_again,)),
+    (_S.COMPLETED, _G.BROKEN): (_S.TERMINATED, (_T._end,)),
+    (_S.COMPLETED, _G.TIMER_J): (_S.TERMINATED, (_T._end,)),
+}
+"""Figure 8, row by arrow."""

@@ -1,0 +1,190 @@
+"""Addresses: SIP, SIPS and tel URIs, and the name-addr around them (RFC 3261 §19.1, §20.10)."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote as percent_decoded
+
+import attrs
+
+from siptg.sip.errors import ProtocolError
+from siptg.sip.grammar import HOST, SCHEME, TOKEN, UNSAFE, quote, split, unquote
+from siptg.sip.params import NONE, Params
+
+DEFAULT_PORTS = {"sip": 5060, "sips": 5061}
+_TEL = re.compile(r"\+?[0-9A-Fa-f*#\-.()]+\Z")
+_SIP = re.compile(r"(sips?):(?:([^@]*)@)?(\[[^\]]*\]|[^:;?\s]*)(?::([0-9]*))?(;[^?]*)?(\?.*)?\Z", re.I)
+
+
+@attrs.frozen
+class Uri:
+    """An address. `str()` writes it as it is sent."""
+
+    scheme: str
+    """`sip`, `sips`, `tel`, or another, whose whole text is then in `host`."""
+    user: str | None
+    """As it stands in the URI, escapes kept."""
+    host: str
+    """Host name or address, IPv6 in brackets; of a tel URI the number."""
+    port: int | None = None
+    params: Params = NONE
+    headers: str = ""
+    """What follows the question mark."""
+    password: str | None = attrs.field(default=None, repr=False)
+
+    @classmethod
+    def parse(cls, text: str) -> Uri:
+        """ProtocolError 400 for what is no URI; unknown schemes are kept, for 416."""
+        found = _SIP.match(text)
+        if found is None:
+            return cls._parse_other(text)
+        scheme, userinfo, host, port, params, headers = found.groups()
+        user = password = None
+        if userinfo is not None:
+            user, colon, secret = userinfo.partition(":")
+            password = secret if colon else None
+            if not user or any(c in userinfo for c in ' <>"\r\n\t'):
+                raise ProtocolError(f"bad user part in {text[:60]!r}")
+        if not HOST.match(host):
+            raise ProtocolError(f"bad host in {text[:60]!r}")
+        number = None
+        if port is not None:
+            if not port or len(port) > 5 or not 0 < int(port) < 65_536:
+                raise ProtocolError(f"bad port in {text[:60]!r}")
+            number = int(port)
+        parsed = NONE
+        if params:
+            if any(c in params for c in ' <>"\r\n\t'):
+                raise ProtocolError(f"bad parameters in {text[:60]!r}")
+            parsed = Params.parse(params[1:])
+        return cls(scheme.lower(), user, host, number, parsed, headers[1:] if headers else "", password)
+
+    @classmethod
+    def _parse_other(cls, text: str) -> Uri:
+        scheme, colon, rest = text.partition(":")
+        if not colon or not SCHEME.match(scheme) or not rest or re.search(r"[\s<>\"]", text):
+            raise ProtocolError(f"not a URI: {text[:60]!r}")
+        scheme = scheme.lower()
+        if scheme in DEFAULT_PORTS:
+            raise ProtocolError(f"bad SIP URI: {text[:60]!r}")
+        if scheme == "tel":
+            number, _, params = rest.partition(";")
+            if not _TEL.match(number):
+                raise ProtocolError(f"bad telephone number in {text[:60]!r}")
+            return cls("tel", None, number, None, Params.parse(params) if params else NONE)
+        return cls(scheme, None, rest)
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host (brackets off) and port, the scheme's own where none is given."""
+        return self.host.strip("[]"), self.port or DEFAULT_PORTS.get(self.scheme, 5060)
+
+    def with_params(self, **more: str | None) -> Uri:
+        return attrs.evolve(self, params=self.params.with_(**more))
+
+    def equals(self, other: Uri) -> bool:
+        """Equality of RFC 3261 §19.1.4: users with case, hosts without, escapes decoded, and
+        user, ttl, method, maddr and transport must agree; other parameters only where both have them.
+        """
+        if (self.scheme, self.host.lower(), self.port) != (other.scheme, other.host.lower(), other.port):
+            return False
+        if self.scheme not in DEFAULT_PORTS:
+            return _digits(self.host) == _digits(other.host)
+        ours = [percent_decoded(part or "") for part in (self.user, self.password)]
+        if ours != [percent_decoded(part or "") for part in (other.user, other.password)]:
+            return False
+        a, b = dict(self.params.items()), dict(other.params.items())
+        decisive = {"user", "ttl", "method", "maddr", "transport"}
+        for name in (a.keys() & b.keys()) | ((a.keys() | b.keys()) & decisive):
+            if name not in a or name not in b or (a[name] or "").lower() != (b[name] or "").lower():
+                return False
+        return sorted(self.headers.split("&")) == sorted(other.headers.split("&"))
+
+    def __str__(self) -> str:
+        if self.scheme not in DEFAULT_PORTS:
+            return f"{self.scheme}:{self.host}{self.params}"
+        user = ""
+        if self.user is not None:
+            user = f"{self.user}@" if self.password is None else f"{self.user}:{self.password}@"
+        port = "" if self.port is None else f":{self.port}"
+        headers = f"?{self.headers}" if self.headers else ""
+        return f"{self.scheme}:{user}{self.host}{port}{self.params}{headers}"
+
+
+def _digits(number: str) -> str:
+    return re.sub(r"[\-.()]", "", number).lower()
+
+
+@attrs.frozen
+class NameAddr:
+    """`"Alice" <sip:alice@example.com>;tag=1`: From, To, Contact, Route and their like."""
+
+    uri: Uri
+    display_name: str | None = None
+    params: Params = NONE
+    """Of the header field, behind the brackets."""
+
+    @classmethod
+    def parse(cls, text: str) -> NameAddr:
+        """ProtocolError says what is wrong. Without brackets, parameters belong to the header."""
+        text = text.strip()
+        opening = _bracket(text)
+        if opening < 0:
+            spec, semicolon, params = text.partition(";")
+            if "," in spec or "?" in spec:
+                raise ProtocolError(f"an address with a comma or question mark wants brackets: {text[:60]!r}")
+            parsed = Params.parse(params) if semicolon else NONE
+            return cls(Uri.parse(spec.strip()), None, parsed)
+        closing = text.find(">", opening)
+        if closing < 0:
+            raise ProtocolError(f"no closing bracket in {text[:60]!r}")
+        name = text[:opening].strip()
+        rest = text[closing + 1 :].strip()
+        if rest and rest[0] != ";":
+            raise ProtocolError(f"{rest[:20]!r} behind an address")
+        parsed = Params.parse(rest[1:]) if rest else NONE
+        return cls(Uri.parse(text[opening + 1 : closing]), _display(name), parsed)
+
+    @classmethod
+    def parse_many(cls, text: str) -> list[NameAddr]:
+        """A list with commas, as Contact and Route have it."""
+        return [cls.parse(part) for part in split(text, ",") if part]
+
+    @property
+    def tag(self) -> str | None:
+        return self.params.get("tag")
+
+    def with_tag(self, tag: str) -> NameAddr:
+        return attrs.evolve(self, params=self.params.with_(tag=tag))
+
+    def __str__(self) -> str:
+        name = ""
+        if self.display_name:
+            if UNSAFE.search(self.display_name):
+                raise ProtocolError("a display name with a line break")
+            name = quote(self.display_name) + " "
+        return f"{name}<{self.uri}>{self.params}"
+
+
+def _bracket(text: str) -> int:
+    """Where the opening bracket is, not counting one in a quoted name; -1 without one."""
+    if not text.startswith('"'):
+        return text.find("<")
+    n = 1
+    while n < len(text) and text[n] != '"':
+        n += 2 if text[n] == "\\" else 1
+    if n >= len(text):
+        raise ProtocolError(f"no closing quote in {text[:60]!r}")
+    return text.find("<", n)
+
+
+def _display(name: str) -> str | None:
+    if not name:
+        return None
+    if name[0] == '"':
+        if len(name) < 2 or name[-1] != '"':
+            raise ProtocolError(f"bad display name {name[:40]!r}")
+        return unquote(name)
+    if not all(TOKEN.fullmatch(word) or not word.isascii() for word in name.split()):
+        raise ProtocolError(f"a display name that wants quotes: {name[:40]!r}")
+    return name

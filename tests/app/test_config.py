@@ -1,0 +1,82 @@
+"""The configuration: what is right is read, what is wrong names file, key and what was expected."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from siptg.app.config import ConfigError, load
+
+GOOD = """
+[telegram]
+api_id = 12345
+api_hash = "env:SIPTG_TEST_HASH"
+bot_token = "file:token"
+
+[[lines]]
+name = "Office"
+address = "sip:1001@pbx.example.com"
+password = "secret"
+person = "@ann"
+ring_seconds = 30
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SIPTG_TEST_HASH", "0123")
+    (tmp_path / "token").write_text("777:abc\n")
+    return tmp_path
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "siptg.toml"
+    path.write_text(text)
+    return path
+
+
+def test_a_good_file_is_read_with_its_secrets_from_elsewhere(folder: Path) -> None:
+    config = load(written(folder, GOOD))
+    assert (config.telegram.api_id, config.telegram.api_hash) == (12345, "0123")
+    assert config.telegram.bot_token == "777:abc"
+    (line,) = config.lines
+    assert (line.name, line.ring_seconds, line.callback_seconds) == ("Office", 30.0, 45.0)
+    assert config.store.path == folder / "siptg.db"
+
+
+def test_secrets_are_not_in_the_repr(folder: Path) -> None:
+    shown = repr(load(written(folder, GOOD)))
+    assert "0123" not in shown and "777" not in shown and "secret" not in shown
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("api_id = 12345\n", "", "telegram.api_id: is missing"),
+        ("api_id = 12345", 'api_id = "x"', "telegram.api_id: a whole number expected, not 'x'"),
+        ("api_id", "api_idd", "unknown key api_idd"),
+        ("ring_seconds = 30", "ring_seconds = true", "ring_seconds: a number expected, not True"),
+        ("ring_seconds = 30", "ring_seconds = 0", "lines[0].ring_seconds: more than 0"),
+        ('"sip:1001@pbx.example.com"', '"1001"', "lines[0].address: "),
+        ("env:SIPTG_TEST_HASH", "env:NOT_THERE", "api_hash: the environment has no variable NOT_THERE"),
+        ("file:token", "file:nowhere", "bot_token: the file nowhere cannot be read: No such file"),
+        ("[[lines]]", "[lines]", "lines"),
+        ("ring_seconds = 30", 'codecs = ["G729"]', "codecs: PCMU, PCMA or opus expected, not 'G729'"),
+        ("ring_seconds = 30", 'listen = "5060"', "listen: HOST:PORT expected, not '5060'"),
+        ("[telegram]", "[telegram", "is not TOML"),
+    ],
+)
+def test_a_mistake_is_said_with_file_key_and_expectation(
+    folder: Path, old: str, new: str, complaint: str
+) -> None:
+    path = written(folder, GOOD.replace(old, new, 1))
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    assert complaint in str(caught.value)
+    assert all(line.startswith(str(path)) for line in str(caught.value).splitlines())
+
+
+def test_a_missing_file_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"none\.toml: cannot be read: No such file"):
+        load(tmp_path / "none.toml")

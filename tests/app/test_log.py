@@ -1,0 +1,48 @@
+"""Nothing secret, no whole number in the log (SE-2)."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from siptg.app import log
+
+
+@pytest.fixture
+def restored() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = handlers, level
+
+
+@pytest.mark.product("SE-2")
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("calling +4930123456 now", "calling …56 now"),
+        ("< INVITE sip:4930123456@pbx", "< INVITE sip:…56@pbx"),
+        ('Digest username="a", response="deadbeef", nonce="n0"', 'Digest username="a", response=…, nonce=…'),
+        ("token 123456789:AAabcdefghij", "token …"),
+        ("extension 100 answered 200 OK", "extension 100 answered 200 OK"),
+        ("at 127.0.0.1:50601", "at 127.0.0.1:50601"),
+        ("pwd: hunter2", "pwd: …"),
+    ],
+)
+def test_numbers_and_secrets_are_masked(text: str, shown: str) -> None:
+    assert log.mask(text) == shown
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_every_logger_is_rendered_and_masked(restored: None, as_json: bool) -> None:
+    stream = io.StringIO()
+    log.set_up("info", json=as_json, stream=stream)
+    logging.getLogger("siptg.somewhere").info("< call from %s", "+4930123456")
+    said = stream.getvalue()
+    assert "…56" in said and "4930123456" not in said
+    if as_json:
+        assert json.loads(said)["level"] == "info"
