@@ -18,7 +18,7 @@ from siptg.app.numbers import Wish
 from siptg.app.sip_leg import SipLeg
 from siptg.phone import Incoming, Phone
 from siptg.rtp.clock import MediaClock
-from siptg.sip.agent import RegistrationState
+from siptg.sip.registration import RegistrationState
 from siptg.sip.errors import SipError
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import attrs
 
 from siptg.app.lines import Line
-from siptg.sip.agent import RegistrationState
+from siptg.sip.registration import RegistrationState
 from siptg.telegram.people import Person
 
 _BEST_FIRST = (

@@ -23,7 +23,7 @@ from siptg.app.telegram_leg import TelegramLeg
 from siptg.app.telegram_login import open_account, open_bot
 from siptg.phone import Incoming
 from siptg.rtp.clock import MediaClock
-from siptg.sip.agent import RegistrationState
+from siptg.sip.registration import RegistrationState
 from siptg.telegram.chat import Cards, Press
 from siptg.telegram.client import Account, ChatMessage, Person, TelegramRefused
 

@@ -13,8 +13,8 @@ from siptg.rtp.audio import Frame, silence
 from siptg.rtp.clock import MediaClock
 from siptg.rtp.stream import MediaStream
 from siptg.rtp.tones import Sound, sound
-from siptg.sip.agent import Session
 from siptg.sip.events import Answered, Ended, Ringing
+from siptg.sip.session import Session
 from siptg.sip.uri import NameAddr
 
 T = TypeVar("T")

@@ -14,9 +14,11 @@ from siptg.phone.calls import Handle, Incoming, Outgoing
 from siptg.rtp.clock import MediaClock
 from siptg.rtp.stream import MediaStream
 from siptg.sip.account import SipAccount
-from siptg.sip.agent import Registration, Session, UserAgent
+from siptg.sip.agent import UserAgent
 from siptg.sip.auth import Digest
 from siptg.sip.ids import Ids
+from siptg.sip.registration import Registration
+from siptg.sip.session import Session
 from siptg.sip.timers import Times
 from siptg.sip.uri import NameAddr, Uri
 from siptg.sip.usages.registrar import Registrar

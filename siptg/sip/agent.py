@@ -1,0 +1,220 @@
+"""The shell around a `Stack`: one UDP socket, one timer, verbs to await."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Self
+
+from siptg.sip.account import SipAccount
+from siptg.sip.auth import Digest
+from siptg.sip.events import Ended, SessionEvent
+from siptg.sip.flow import Address, Flow
+from siptg.sip.ids import Ids
+from siptg.sip.message import Request
+from siptg.sip.parser import LIMITS, Limits
+from siptg.sip.registration import Registration
+from siptg.sip.session import Session
+from siptg.sip.stack import Stack
+from siptg.sip.timers import Times
+from siptg.sip.transport.udp import UdpTransport
+from siptg.sip.uri import NameAddr, Uri
+from siptg.sip.usages.core import Media
+from siptg.sip.usages.invite import InviteSession
+from siptg.sip.usages.registrar import Registrar
+
+log = logging.getLogger(__name__)
+
+MOST_WAITING = 256
+"""Incoming calls that nobody has taken yet; one more is answered 503."""
+CLOSE_WITHIN = 2.0
+
+Trace = Callable[[str, float, Address, bytes], None]
+"""Sign (`<` received, `>` sent), monotonic seconds, peer, datagram."""
+
+
+class UserAgent:
+    """`async with UserAgent(("127.0.0.1", 0)) as agent`: calls, is called, registers."""
+
+    def __init__(
+        self,
+        local: Address = ("0.0.0.0", 0),
+        *,
+        ids: Ids | None = None,
+        times: Times | None = None,
+        limits: Limits = LIMITS,
+        product: str = "siptg",
+        guard: Digest | None = None,
+        registrar: Registrar | None = None,
+        trusts: Callable[[Flow], bool] | None = None,
+    ) -> None:
+        self.stack = Stack(
+            ids=ids,
+            times=times,
+            limits=limits,
+            product=product,
+            guard=guard,
+            registrar=registrar,
+            trusts=trusts,
+        )
+        self.trace: Trace | None = None
+        self._local = local
+        self._transport: UdpTransport | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at: float | None = None
+        self._sessions: dict[InviteSession, Session] = {}
+        self._registrations: set[Registration] = set()
+        self._incoming: asyncio.Queue[Session] = asyncio.Queue()
+        self._pumping = False
+        self._closing = False
+
+    async def __aenter__(self) -> Self:
+        self._transport = await UdpTransport.open(self._local, self._receive, self._broken)
+        return self
+
+    async def __aexit__(self, *why: object) -> None:
+        await self.close()
+
+    @property
+    def address(self) -> Address:
+        """Where we listen."""
+        return self._transport.local if self._transport else self._local
+
+    @property
+    def counters(self) -> Counter[str]:
+        return self.stack.counters
+
+    def register(self, account: SipAccount) -> Registration:
+        """Register now and stay registered until the registration, or the agent, is closed."""
+        registration = Registration(self, account)
+        self._registrations.add(registration)
+        registration.begin()
+        return registration
+
+    def invite(self, to: Uri | NameAddr, media: Media, *, account: SipAccount | None = None) -> Session:
+        """Call somebody. The INVITE leaves as soon as the next hop's name is looked up."""
+        name_addr = to if isinstance(to, NameAddr) else NameAddr(to)
+        session = Session(self, name_addr, media)
+        session.place(account or SipAccount(Uri("sip", "siptg", self.address[0], self.address[1])))
+        return session
+
+    async def sessions(self) -> AsyncIterator[Session]:
+        """Incoming calls, as they come."""
+        while True:
+            yield await self._incoming.get()
+
+    async def close(self) -> None:
+        """End what there is: BYE, CANCEL, unregister; wait for the answers, two seconds at most."""
+        if self._transport is None:
+            return
+        self._closing = True
+        for session in list(self._sessions.values()):
+            session.hangup(503 if session.incoming_unanswered else 0)
+        leaving = [asyncio.ensure_future(r.close()) for r in self._registrations]
+        waiting = [*leaving, *(s.over for s in self._sessions.values())]
+        if waiting:
+            await asyncio.wait(waiting, timeout=CLOSE_WITHIN)
+        for task in leaving:
+            task.cancel()
+        await asyncio.gather(*leaving, return_exceptions=True)
+        for session in list(self._sessions.values()):
+            session.tell(Ended(503, "the agent was closed", by_remote=False))
+        if self._timer is not None:
+            self._timer.cancel()
+        transport, self._transport = self._transport, None
+        await transport.close()
+
+    # what sessions and registrations share
+
+    @staticmethod
+    def now() -> float:
+        return time.monotonic()
+
+    async def flow_to(self, host: str, port: int) -> Flow:
+        """Look a name up; OSError where that fails."""
+        loop = asyncio.get_running_loop()
+        family = 0 if ":" in self.address[0] else 2
+        found = await loop.getaddrinfo(host, port, family=family, type=2)
+        address: Any = found[0][4]
+        self.stack.hosts[host] = str(address[0])
+        return Flow("UDP", self.address, (str(address[0]), port))
+
+    def adopt(self, usage: InviteSession, session: Session) -> None:
+        self._sessions[usage] = session
+
+    def pump(self) -> None:
+        """After each stimulus: tell what happened, send what there is, set the timer."""
+        if self._pumping:
+            return  # an event's handler did something: the loop below sees it
+        self._pumping = True
+        try:
+            stack = self.stack
+            while (events := stack.events()) or (outgoing := stack.outgoing()):
+                for usage, event in events:
+                    self._tell(usage, event)
+                for flow, data in outgoing if not events else stack.outgoing():
+                    if self.trace:
+                        self.trace(">", self.now(), flow.remote, data)
+                    if self._transport is not None:
+                        self._transport.send(data, flow.remote)
+        finally:
+            self._pumping = False
+        self._arm()
+
+    def _tell(self, usage: InviteSession, event: SessionEvent | None) -> None:
+        if event is None:
+            if self._incoming.qsize() >= MOST_WAITING or self._closing:
+                self.stack.counters["overload"] += 1
+                usage.hang_up(self.now(), 503)
+                return
+            session = Session(self, usage.remote, None)
+            session.take(usage)
+            self.adopt(usage, session)
+            self._incoming.put_nowait(session)
+            return
+        told = self._sessions.get(usage)
+        if isinstance(event, Ended):
+            self._sessions.pop(usage, None)
+        if told is not None:
+            told.tell(event)
+
+    def _receive(self, data: bytes, flow: Flow) -> None:
+        if self.trace:
+            self.trace("<", self.now(), flow.remote, data)
+        try:
+            self.stack.receive(data, flow, self.now())
+        except Exception:  # the last wall: nothing a peer sends may end the agent
+            self.stack.counters["internal"] += 1
+            log.exception("a datagram from %s broke the stack", flow.remote)
+        self.pump()
+
+    def _broken(self, remote: Address) -> None:
+        self.stack.broken(remote, self.now())
+        self.pump()
+
+    def _arm(self) -> None:
+        deadline = self.stack.deadline()
+        if deadline == self._timer_at and self._timer is not None:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._timer_at = deadline
+        if deadline is not None and self._transport is not None:
+            wait = max(0.0, deadline - self.now())
+            self._timer = asyncio.get_running_loop().call_later(wait, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = self._timer_at = None
+        try:
+            self.stack.tick(self.now())
+        except Exception:  # as above: one machine's fault must not stop the others' timers
+            self.stack.counters["internal"] += 1
+            log.exception("a timer broke the stack")
+        self.pump()
+
+
+__all__ = ["Registration", "Request", "Session", "UserAgent"]

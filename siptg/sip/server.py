@@ -1,0 +1,260 @@
+"""The front door: what becomes of a request that came (RFC 3261 §8.2, §12.2.2, §16.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import attrs
+
+from siptg.sip.auth import Digest
+from siptg.sip.errors import ProtocolError, SipError
+from siptg.sip.flow import Flow
+from siptg.sip.grammar import split
+from siptg.sip.message import Request, Response
+from siptg.sip.params import Params
+from siptg.sip.dialog import Dialog
+from siptg.sip.transactions.invite_server import InviteServer
+from siptg.sip.transactions.server import Server
+from siptg.sip.transactions.table import ServerTransaction
+from siptg.sip.usages.invite import ALLOW, InviteSession
+from siptg.sip.usages.registrar import Registrar
+
+if TYPE_CHECKING:
+    from siptg.sip.stack import Stack
+
+KNOWN = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "REGISTER", "MESSAGE", "SUBSCRIBE",
+         "NOTIFY", "REFER", "UPDATE", "PRACK", "PUBLISH")
+
+
+class NoMedia:
+    """Stands in until the user of an incoming session brings its media."""
+
+    def offer(self) -> bytes:
+        raise ValueError("no media")
+
+    def answer(self, offer: bytes) -> bytes:
+        raise ValueError("no media")
+
+    def accept(self, answer: bytes) -> None:
+        raise ValueError("no media")
+
+
+@attrs.define(eq=False)
+class Front:
+    """Matches a request to its transaction, checks it, and hands it to the usage it is for."""
+
+    stack: Stack
+    guard: Digest | None
+    registrar: Registrar | None
+    trusts: Callable[[Flow], bool] | None
+
+    def receive(self, request: Request, flow: Flow, now: float) -> None:
+        """SipError where it is malformed; `refuse` then answers."""
+        self._fill_via(request, flow)
+        stack = self.stack
+        known = stack.transactions.servers.get(stack.transactions.server_key(request))
+        if known is not None and not (
+            # the ACK of a 2xx is a request of its own, whatever its branch (§13.2.2.4)
+            request.method == "ACK" and known.state.name == "ACCEPTED"
+        ):
+            known.receive(request, now)
+            return
+        if request.method == "ACK":
+            self._ack(request, now)
+            return
+        if request.method == "INVITE" and self.trusts is not None and request.to.tag is None and not self.trusts(flow):
+            stack.counters["untrusted"] += 1
+            return
+        if len(stack.transactions) >= stack.limits.transactions:
+            stack.counters["overload"] += 1
+            stack.put(self._back(request, flow), bytes(request.reply(503)))
+            return
+        self._dispatch(request, flow, now)
+
+    def refuse(self, request: Request, flow: Flow, error: SipError, now: float) -> None:
+        """Answer a malformed request where it can be answered at all (§8.2)."""
+        try:
+            status = error.status if isinstance(error, ProtocolError) else 400
+            response = request.reply(status, None)
+            self.stack.put(self._back(request, flow), bytes(response))
+        except SipError:
+            self.stack.counters["unanswerable"] += 1
+
+    def _dispatch(self, request: Request, flow: Flow, now: float) -> None:
+        stack = self.stack
+        if request.method == "CANCEL":
+            self._cancel(request, flow, now)
+            return
+        to_tag = request.to.tag
+        problem = self._inspect(request)
+        server = self._serve(request, flow, now)
+        if problem is not None:
+            self._reply(server, problem, now)
+            return
+        if to_tag is not None:
+            session = stack.sessions.get((request.call_id, to_tag))
+            if session is None or session.dialog is None:
+                self._reply(server, request.reply(481), now)
+                return
+            try:
+                session.dialog.check(request)
+            except ProtocolError as error:
+                self._reply(server, request.reply(error.status), now)
+                return
+            session.receive(request, server, now)
+            return
+        match request.method:
+            case "INVITE":
+                self._invite(request, server, flow, now)
+            case "OPTIONS":
+                response = request.reply(200, to_tag=stack.ids.tag())
+                response.headers.add("Allow", ALLOW)
+                response.headers.add("Accept", "application/sdp")
+                self._reply(server, response, now)
+            case "REGISTER" if self.registrar is not None:
+                self._register(request, server, flow, now)
+            case "BYE" | "INFO":
+                self._reply(server, request.reply(481), now)
+            case method:
+                refusal = request.reply(405 if method in KNOWN else 501)
+                refusal.headers.add("Allow", ALLOW)
+                self._reply(server, refusal, now)
+
+    def _inspect(self, request: Request) -> Response | None:
+        """Why a request is refused before anybody looks at what it wants (§8.2.2)."""
+        if request.uri.scheme not in ("sip", "sips"):
+            return request.reply(416)
+        wanted = request.tokens("Require")
+        if wanted:
+            refusal = request.reply(420)
+            refusal.headers.add("Unsupported", ", ".join(wanted))
+            return refusal
+        _ = request.max_forwards, request.from_
+        if request.to.tag is None and request.method == "INVITE":
+            asked = request.from_.tag, request.call_id, request.cseq
+            if asked in self.stack.transactions.invites:
+                return request.reply(482)  # the same request by two ways (§8.2.2.2)
+        if request.method == "INVITE" and request.body and request.content_type != "application/sdp":
+            refusal = request.reply(415)
+            refusal.headers.add("Accept", "application/sdp")
+            return refusal
+        return None
+
+    def _serve(self, request: Request, flow: Flow, now: float) -> ServerTransaction:
+        stack = self.stack
+        key = stack.transactions.server_key(request)
+        wire = stack.wire(self._back(request, flow))
+        table, asked = stack.transactions, (request.from_.tag, request.call_id, request.cseq)
+
+        def ended() -> None:
+            table.servers.pop(key, None)
+            table.invites.discard(asked)
+
+        made: ServerTransaction
+        if request.method == "INVITE":
+            table.invites.add(asked)
+            made = InviteServer(request, None, wire, stack.timers, stack.times, ended)
+        else:
+            made = Server(request, wire, stack.timers, stack.times, ended)
+        stack.transactions.servers[key] = made
+        made.start(now)
+        return made
+
+    def _reply(self, server: ServerTransaction, response: Response, now: float) -> None:
+        if response.status > 100 and response.to.tag is None:
+            response.headers.set("To", f"{response.headers.get('To')};tag={self.stack.ids.tag()}")
+        server.respond(response, now)
+
+    def _invite(self, request: Request, server: ServerTransaction, flow: Flow, now: float) -> None:
+        stack = self.stack
+        if not self._passes(request, server, now) or not isinstance(server, InviteServer):
+            return
+        if len(stack.sessions) >= stack.limits.dialogs:
+            stack.counters["overload"] += 1
+            self._reply(server, request.reply(503), now)
+            return
+        tag = stack.ids.tag()
+        try:
+            dialog = Dialog.of_callee(request, tag)
+        except ProtocolError as error:
+            self._reply(server, request.reply(error.status), now)
+            return
+        session = InviteSession(stack, flow, request, NoMedia(), None, server, tag)
+        session.dialog = dialog
+        server.user = session
+        stack.announce(session)
+
+    def _register(self, request: Request, server: ServerTransaction, flow: Flow, now: float) -> None:
+        if self.registrar is None or not self._passes(request, server, now):
+            return
+        try:
+            response = self.registrar.receive(request, flow, now)
+        except ProtocolError as error:
+            response = request.reply(error.status)
+        self._reply(server, response, now)
+
+    def _passes(self, request: Request, server: ServerTransaction, now: float) -> bool:
+        """Digest, where we ask for it: who registers or calls must be who it says."""
+        if self.guard is None:
+            return True
+        verdict = self.guard.verify(request.headers.get_all("Authorization"), request.method, now)
+        about = request.to if request.method == "REGISTER" else request.from_
+        if verdict.user is not None and verdict.user == about.uri.user:
+            return True
+        if verdict.user is not None:
+            self._reply(server, request.reply(403), now)
+            return False
+        if request.headers.get("Authorization") is not None and not verdict.stale:
+            self.stack.counters["wrong_credentials"] += 1
+        challenge = request.reply(401)
+        for text in self.guard.challenges(now, stale=verdict.stale):
+            challenge.headers.add("WWW-Authenticate", text)
+        self._reply(server, challenge, now)
+        return False
+
+    def _cancel(self, request: Request, flow: Flow, now: float) -> None:
+        """Answered at once, then told to the session whose INVITE it names (§9.2)."""
+        stack = self.stack
+        invite = stack.transactions.servers.get(stack.transactions.server_key(request, "INVITE"))
+        server = self._serve(request, flow, now)
+        if not isinstance(invite, InviteServer):
+            self._reply(server, request.reply(481), now)
+            return
+        session = invite.user if isinstance(invite.user, InviteSession) else None
+        server.respond(request.reply(200, to_tag=session.tag if session else stack.ids.tag()), now)
+        if session is not None:
+            session.cancelled(now)
+
+    def _ack(self, request: Request, now: float) -> None:
+        session = self.stack.sessions.get((request.call_id, request.to.tag or ""))
+        if session is None or session.dialog is None:
+            self.stack.counters["stray_ack"] += 1
+            return
+        session.dialog.check(request)
+        session.acknowledged(request, now)
+
+    def _fill_via(self, request: Request, flow: Flow) -> None:
+        """`received` and `rport`, so that answers find the way back (§18.2.1, RFC 3581 §4)."""
+        via = request.via
+        more: dict[str, str | None] = {}
+        if via.sent_by[0] != flow.remote[0] or "rport" in via.params:
+            more["received"] = flow.remote[0]
+        if "rport" in via.params:
+            more["rport"] = str(flow.remote[1])
+        if not more:
+            return
+        below = [v for value in request.headers.get_all("Via") for v in split(value, ",")][1:]
+        params = Params(dict(via.params.items()) | more)
+        request.headers.set("Via", str(attrs.evolve(via, params=params)))
+        for value in below:
+            request.headers.add("Via", value)
+
+    def _back(self, request: Request, flow: Flow) -> Flow:
+        """Where the answer goes (§18.2.2)."""
+        via = request.via
+        if flow.reliable or via.rport is not None:
+            return flow
+        return Flow(flow.transport, flow.local, (flow.remote[0], via.sent_by[1]))
+
+

@@ -1,0 +1,136 @@
+"""A session as the user of an agent holds it: verbs, and events to iterate over."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+from siptg.sip.account import SipAccount
+from siptg.sip.errors import LocalError
+from siptg.sip.events import Ended, SessionEvent
+from siptg.sip.message import Request
+from siptg.sip.uri import NameAddr
+from siptg.sip.usages.core import Media
+from siptg.sip.usages.invite import InviteSession, State
+
+if TYPE_CHECKING:
+    from siptg.sip.agent import UserAgent
+
+
+class Session:
+    """One call, theirs or ours. Made by `UserAgent.invite` and `UserAgent.sessions`."""
+
+    def __init__(self, agent: UserAgent, remote: NameAddr, media: Media | None) -> None:
+        self.remote = remote
+        """Who is at the other end, as From or To says."""
+        self.over: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
+        self._agent, self._media = agent, media
+        self._usage: InviteSession | None = None
+        self._events: asyncio.Queue[SessionEvent] = asyncio.Queue()
+        self._placing: asyncio.Task[None] | None = None
+        self._id = agent.stack.ids.call_id()
+
+    @property
+    def id(self) -> str:
+        """The Call-ID."""
+        return self._usage.id if self._usage else self._id
+
+    @property
+    def outgoing(self) -> bool:
+        return self._usage is None or self._usage.outgoing
+
+    @property
+    def incoming_unanswered(self) -> bool:
+        return self._usage is not None and self._usage.state is State.INCOMING
+
+    @property
+    def request(self) -> Request:
+        """The INVITE; LocalError while ours is not sent yet."""
+        if self._usage is None:
+            raise LocalError("the INVITE is not sent yet")
+        return self._usage.request
+
+    async def events(self) -> AsyncIterator[SessionEvent]:
+        """What happens from now on, `Ended` last; one reader."""
+        while True:
+            event = await self._events.get()
+            yield event
+            if isinstance(event, Ended):
+                return
+
+    def set_media(self, media: Media) -> None:
+        """Of an incoming call, before it is answered."""
+        self._media = media
+        if self._usage is not None:
+            self._usage.media = media
+
+    def ring(self, *, early: bool = False) -> None:
+        """180, or 183 with early media."""
+        if self._usage is not None:
+            self._usage.ring(self._agent.now(), early=early)
+            self._agent.pump()
+
+    def answer(self) -> None:
+        """200; or 488 where the media finds nothing in the offer that it can use."""
+        if self._usage is not None:
+            self._usage.answer(self._agent.now())
+            self._agent.pump()
+
+    def reject(self, status: int, reason: str | None = None) -> None:
+        self.hangup(status, reason)
+
+    def hangup(self, status: int = 0, reason: str | None = None) -> None:
+        """End it as its state wants: refuse with `status`, CANCEL, or BYE. Twice does nothing."""
+        if self._usage is None:
+            if self._placing is not None:
+                self._placing.cancel()
+            self.tell(Ended(487, "cancelled", by_remote=False))
+            return
+        self._usage.hang_up(self._agent.now(), status, reason or "")
+        self._agent.pump()
+
+    def reoffer(self) -> None:
+        """re-INVITE with the media's present offer, as for hold."""
+        if self._usage is not None and self._usage.state is State.CONFIRMED:
+            self._usage.talks.offer(self._agent.now())
+            self._agent.pump()
+
+    def send_info(self, content_type: str, body: bytes) -> None:
+        if self._usage is not None:
+            self._usage.send_info(content_type, body, self._agent.now())
+            self._agent.pump()
+
+    # the agent's side
+
+    def take(self, usage: InviteSession) -> None:
+        self._usage = usage
+
+    def place(self, account: SipAccount) -> None:
+        self._placing = asyncio.create_task(self._place(account), name=f"invite {self._id}")
+
+    async def _place(self, account: SipAccount) -> None:
+        agent, media = self._agent, self._media
+        host, port = account.next_hop if account.password or account.proxy else self.remote.uri.address
+        try:
+            flow = await agent.flow_to(host, port)
+        except OSError as error:
+            self.tell(Ended(503, f"no address of {host}: {error.strerror}", by_remote=False))
+            return
+        if media is None:
+            raise LocalError("no media to call with")
+        try:
+            usage = agent.stack.invite(self.remote, media, account, flow, agent.now())
+        except ValueError as error:
+            self.tell(Ended(488, str(error), by_remote=False))
+            return
+        self._usage = usage
+        agent.adopt(usage, self)
+        agent.pump()
+
+    def tell(self, event: SessionEvent) -> None:
+        if self.over.done():
+            return
+        if isinstance(event, Ended):
+            self.over.set_result(event)
+        self._events.put_nowait(event)

@@ -1,0 +1,243 @@
+"""SIP signalling without a socket: bytes and `now` in; bytes, events and a deadline out."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+
+from siptg.sip.account import SipAccount
+from siptg.sip.auth import Client as DigestClient
+from siptg.sip.auth import Digest
+from siptg.sip.errors import SipError
+from siptg.sip.events import SessionEvent
+from siptg.sip.fields import Via
+from siptg.sip.flow import Address, Flow
+from siptg.sip.headers import Headers
+from siptg.sip.ids import Ids
+from siptg.sip.message import Request, Response
+from siptg.sip.params import Params
+from siptg.sip.parser import LIMITS, Limits, is_keepalive, parse
+from siptg.sip.server import Front
+from siptg.sip.timers import Times
+from siptg.sip.transactions.client import Client
+from siptg.sip.transactions.invite_client import ClientUser, InviteClient
+from siptg.sip.transactions.table import TransactionTable
+from siptg.sip.uri import NameAddr, Uri
+from siptg.sip.usages.core import Media
+from siptg.sip.usages.invite import ALLOW, InviteSession
+from siptg.sip.usages.registrar import Registrar
+from siptg.sip.usages.registration import RegistrationUsage
+from siptg.timers import TimerQueue
+
+log = logging.getLogger(__name__)
+
+
+@attrs.define(eq=False)
+class _Wire:
+    """A flow as a transaction sees it."""
+
+    stack: Stack
+    flow: Flow
+    reliable: bool
+
+    def send(self, data: bytes) -> None:
+        self.stack.put(self.flow, data)
+
+
+class Stack:
+    """After each call: send `outgoing()`, handle `events()`, wake at `deadline()` for `tick`."""
+
+    def __init__(
+        self,
+        *,
+        ids: Ids | None = None,
+        times: Times | None = None,
+        limits: Limits = LIMITS,
+        product: str = "siptg",
+        guard: Digest | None = None,
+        registrar: Registrar | None = None,
+        trusts: Callable[[Flow], bool] | None = None,
+    ) -> None:
+        self.ids, self.times, self.limits = ids or Ids(), times or Times(), limits
+        self.product, self.timers = product, TimerQueue()
+        self.transactions = TransactionTable()
+        self.sessions: dict[tuple[str, str], InviteSession] = {}
+        self.counters: Counter[str] = Counter()
+        self.hosts: dict[str, str] = {}
+        """Addresses of host names, filled in by whoever may ask DNS."""
+        self._front = Front(self, guard, registrar, trusts)
+        self._outgoing: list[tuple[Flow, bytes]] = []
+        self._events: list[tuple[Any, SessionEvent | None]] = []
+
+    # stimuli
+
+    def receive(self, data: bytes, flow: Flow, now: float) -> None:
+        """A datagram came. Nothing in it can raise: what is wrong is answered or counted."""
+        if is_keepalive(data):
+            self.counters["keepalive"] += 1
+            return
+        try:
+            message = parse(data, self.limits)
+        except SipError as error:
+            self.counters["garbage"] += 1
+            log.debug("! %s from %s: %s", len(data), flow.remote, error)
+            return
+        try:
+            if isinstance(message, Request):
+                self._front.receive(message, flow, now)
+            else:
+                self._response(message, now)
+        except SipError as error:
+            self.counters["malformed"] += 1
+            log.debug("! malformed %r from %s: %s", message, flow.remote, error)
+            if isinstance(message, Request) and message.method != "ACK":
+                self._front.refuse(message, flow, error, now)
+
+    def broken(self, remote: Address, now: float) -> None:
+        """The transport says that nobody listens there (§18.4)."""
+        self.counters["transport_error"] += 1
+        for transaction in self.transactions:
+            wire = transaction.wire
+            if isinstance(wire, _Wire) and wire.flow.remote == remote:
+                transaction.broken(now)
+
+    def tick(self, now: float) -> None:
+        self.timers.fire_due(now)
+
+    # results
+
+    def outgoing(self) -> list[tuple[Flow, bytes]]:
+        sent, self._outgoing = self._outgoing, []
+        return sent
+
+    def events(self) -> list[tuple[Any, SessionEvent | None]]:
+        """(session, event) pairs; None as event announces a new incoming session."""
+        happened, self._events = self._events, []
+        return happened
+
+    def deadline(self) -> float | None:
+        return self.timers.next_deadline()
+
+    # verbs
+
+    def invite(
+        self, to: NameAddr, media: Media, account: SipAccount, flow: Flow, now: float
+    ) -> InviteSession:
+        """Call somebody. ValueError where the media has nothing to offer."""
+        tag, contact = self.ids.tag(), self.contact(account.uri.user, flow)
+        headers = Headers(
+            [
+                ("Max-Forwards", "70"),
+                ("From", str(account.name_addr.with_tag(tag))),
+                ("To", str(to)),
+                ("Call-ID", self.ids.call_id()),
+                ("CSeq", "1 INVITE"),
+                ("Contact", f"<{contact}>"),
+                ("Allow", ALLOW),
+                ("User-Agent", self.product),
+            ]
+        )
+        digest = DigestClient(account.credentials, self.ids) if account.password else None
+        request = Request("INVITE", to.uri, headers)
+        session = InviteSession(self, flow, request, media, digest, tag=tag)
+        self.sessions[session.id, tag] = session
+        try:
+            session.start(now)
+        except ValueError:
+            self.forget(session)
+            raise
+        return session
+
+    def register(
+        self, account: SipAccount, flow: Flow, changed: Callable[[], None], now: float
+    ) -> RegistrationUsage:
+        usage = RegistrationUsage(self, account, flow, changed)
+        usage.start(now)
+        return usage
+
+    # what usages ask (usages.core.Core)
+
+    def contact(self, user: str | None, flow: Flow) -> Uri:
+        host, port = flow.local
+        return Uri("sip", user, f"[{host}]" if ":" in host else host, port)
+
+    def hop(self, uri: Uri, fallback: Flow) -> Flow:
+        host, port = uri.address
+        host = self.hosts.get(host, host)
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
+            return fallback
+        return Flow(fallback.transport, fallback.local, (host, port))
+
+    def start(
+        self, request: Request, user: ClientUser, flow: Flow, now: float, branch: str | None = None
+    ) -> None:
+        self._put_via(request, flow, branch)
+        if len(self.transactions) >= self.limits.transactions:
+            self.counters["overload"] += 1
+            user.failed(503, "too many transactions", now)
+            return
+        key = self.transactions.client_key(request)
+        wire = _Wire(self, flow, flow.reliable)
+        make = InviteClient if request.method == "INVITE" else Client
+        ended = lambda: self.transactions.clients.pop(key, None)  # noqa: E731
+        made = make(request, user, wire, self.timers, self.times, ended)
+        self.transactions.clients[key] = made
+        made.start(now)
+
+    def send_ack(self, request: Request, flow: Flow) -> bytes:
+        self._put_via(request, flow, None)
+        data = bytes(request)
+        self.put(flow, data)
+        return data
+
+    def send_again(self, data: bytes, flow: Flow) -> None:
+        if data:
+            self.put(flow, data)
+
+    def emit(self, usage: Any, event: SessionEvent) -> None:
+        self._events.append((usage, event))
+
+    def forget(self, usage: Any) -> None:
+        self.sessions.pop((usage.id, usage.tag), None)
+
+    # what the front asks
+
+    def wire(self, flow: Flow) -> _Wire:
+        return _Wire(self, flow, flow.reliable)
+
+    def put(self, flow: Flow, data: bytes) -> None:
+        self._outgoing.append((flow, data))
+
+    def announce(self, session: InviteSession) -> None:
+        """A new incoming session."""
+        self.sessions[session.id, session.tag] = session
+        self._events.append((session, None))
+
+    def _response(self, response: Response, now: float) -> None:
+        transaction = self.transactions.clients.get(self.transactions.client_key(response))
+        if transaction is not None:
+            # headers that the users above will touch: a bad one must not stop a machine half-way
+            _ = response.to, response.from_, response.contacts, response.record_routes
+            transaction.receive(response, now)
+            return
+        self.counters["stray_response"] += 1
+        if response.cseq.method == "INVITE" and 200 <= response.status < 300:
+            tag = response.from_.tag
+            session = self.sessions.get((response.call_id, tag or ""))
+            if session is not None and session.outgoing:
+                session.response(response, now)
+
+    def _put_via(self, request: Request, flow: Flow, branch: str | None) -> None:
+        host, port = flow.local
+        shown = f"[{host}]" if ":" in host else host
+        params = Params({"branch": branch or self.ids.branch(), "rport": None})
+        request.headers.prepend("Via", str(Via(flow.transport, shown, port, params)))
+
+

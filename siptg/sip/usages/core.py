@@ -1,0 +1,64 @@
+"""What usages ask of the stack below them."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from siptg.sip.events import SessionEvent
+from siptg.sip.flow import Flow
+from siptg.sip.ids import Ids
+from siptg.sip.message import Request
+from siptg.sip.timers import Times
+from siptg.sip.transactions.invite_client import ClientUser
+from siptg.sip.uri import Uri
+from siptg.timers import TimerQueue
+
+
+class Core(Protocol):
+    """The stack as a usage sees it."""
+
+    @property
+    def ids(self) -> Ids: ...
+    @property
+    def times(self) -> Times: ...
+    @property
+    def timers(self) -> TimerQueue: ...
+
+    def contact(self, user: str | None, flow: Flow) -> Uri:
+        """Our own address for requests back to us."""
+        ...
+
+    def hop(self, uri: Uri, fallback: Flow) -> Flow:
+        """The flow towards a URI's host; `fallback` where its name has not been looked up."""
+        ...
+
+    def start(
+        self, request: Request, user: ClientUser, flow: Flow, now: float, branch: str | None = None
+    ) -> None:
+        """Put a Via on top and send the request in a client transaction. A CANCEL brings the branch
+        of its INVITE (RFC 3261 §9.1).
+        """
+        ...
+
+    def send_ack(self, request: Request, flow: Flow) -> bytes:
+        """Put a Via on top and send the ACK of a 2xx; the bytes, to be repeated."""
+        ...
+
+    def send_again(self, data: bytes, flow: Flow) -> None: ...
+
+    def emit(self, usage: Any, event: SessionEvent) -> None: ...
+
+    def forget(self, usage: Any) -> None:
+        """The usage is over: messages do not reach it any more."""
+        ...
+
+
+class Media(Protocol):
+    """The whole of what signalling knows of media: three verbs over SDP (RFC 3264).
+
+    Each raises ValueError where nothing fits. Sockets are open before the first of them.
+    """
+
+    def offer(self) -> bytes: ...
+    def answer(self, offer: bytes) -> bytes: ...
+    def accept(self, answer: bytes) -> None: ...

@@ -1,0 +1,42 @@
+"""Requests of a session whose answer matters little: BYE, CANCEL, INFO."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from siptg.sip.message import Request, Response
+
+if TYPE_CHECKING:
+    from siptg.sip.usages.invite import InviteSession
+
+
+@attrs.define(eq=False)
+class Goodbye:
+    """Answers one challenge; any other final answer, and none at all, settles it (RFC 3261 §15.1.1)."""
+
+    session: InviteSession
+    request: Request
+    quiet: bool = False
+    """The session does not wait for it."""
+    _challenged: bool = False
+
+    def response(self, response: Response, now: float) -> None:
+        if response.status < 200:
+            return
+        if response.status in (401, 407) and not self._challenged:
+            self._challenged = True
+            again = self.session.authorized(self.request, response, now)
+            if again is not None and self.request.method != "CANCEL":
+                self.request = again
+                self.session.dispatch(again, self, now)
+                return
+        self._settle(now)
+
+    def failed(self, status: int, why: str, now: float) -> None:
+        self._settle(now)
+
+    def _settle(self, now: float) -> None:
+        if not self.quiet:
+            self.session.bye_done(now)

@@ -1,0 +1,229 @@
+"""A registration that is kept: refreshed, retried, taken back (RFC 3261 §10.2)."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+
+import attrs
+
+from siptg.machine import Table, step
+from siptg.sip.account import SipAccount
+from siptg.sip.auth import Client as DigestClient
+from siptg.sip.flow import Flow
+from siptg.sip.headers import Headers
+from siptg.sip.message import Request, Response
+from siptg.sip.uri import Uri
+from siptg.sip.usages.core import Core
+
+REFUSED_TRIES, REFUSED_WAIT = 3, 60.0
+"""A wrong password is tried again once a minute, three times, then no more (ER-1, wrong_login)."""
+LONGEST_WAIT = 300.0
+REFRESH_AT = 0.8
+"""Of what was granted: early enough for a lost REGISTER to be sent again."""
+
+
+class State(enum.Enum):
+    """Drawn in docs/states/registration.md."""
+
+    TRYING = "trying"
+    READY = "ready"
+    REFUSED = "refused"
+    """The registrar said no: wrong login, forbidden."""
+    UNREACHABLE = "unreachable"
+    LEAVING = "leaving"
+    CLOSED = "closed"
+
+
+class Given(enum.Enum):
+    ACCEPTED = "2xx"
+    CHALLENGE = "401 or 407 that we can answer"
+    TOO_BRIEF = "423"
+    REFUSAL = "401, 403, 404 … for good"
+    TROUBLE = "5xx, time-out, transport error"
+    AGAIN = "the next REGISTER is due"
+    CLOSE = "our user takes it back"
+
+
+@attrs.define(eq=False)
+class RegistrationUsage:
+    """One binding of one account at its registrar."""
+
+    core: Core
+    account: SipAccount
+    flow: Flow
+    changed: Callable[[], None]
+    """Called after each change of `state` or `why`."""
+    state: State = State.TRYING
+    why: str = ""
+    """Status and reason of the last answer."""
+    _digest: DigestClient = attrs.field(init=False)
+    _call_id: str = attrs.field(init=False)
+    _tag: str = attrs.field(init=False)
+    _sequence: int = 0
+    _expires: int = 0
+    _challenges: int = 0
+    _refusals: int = 0
+    _troubles: int = 0
+    _request: Request | None = None
+    _leaving: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        self._digest = DigestClient(self.account.credentials, self.core.ids)
+        self._call_id, self._tag = self.core.ids.call_id(), self.core.ids.tag()
+        self._expires = self.account.expires
+
+    def start(self, now: float) -> None:
+        self._register(now, None)
+
+    def close(self, now: float) -> None:
+        """Take the binding back; CLOSED once that is answered or given up."""
+        self._leaving = True
+        step(self, TABLE, Given.CLOSE, now, None)
+
+    def response(self, response: Response, now: float) -> None:
+        status = response.status
+        if status < 200:
+            return
+        if status < 300:
+            given = Given.ACCEPTED
+        elif status in (401, 407):
+            given = self._judge(response)
+        elif status == 423 and (response.number("Min-Expires") or 0) > self._expires:
+            given = Given.TOO_BRIEF
+        elif status in (408, 480) or status >= 500 and status < 600:
+            given = Given.TROUBLE
+        else:
+            given = Given.REFUSAL
+        if given in (Given.REFUSAL, Given.TROUBLE):
+            self.why = f"{status} {response.reason}"
+        step(self, TABLE, given, now, response)
+
+    def failed(self, status: int, why: str, now: float) -> None:
+        self.why = f"{status} {why}"
+        step(self, TABLE, Given.TROUBLE, now, None)
+
+    def fire(self, timer: enum.Enum, now: float) -> None:
+        step(self, TABLE, timer, now, None)
+
+    def _judge(self, response: Response) -> Given:
+        """Challenges are answered twice at most; a fresh one after that is a wrong password."""
+        self._challenges += 1
+        if self._challenges > 2 or self._authorization(response) is None:
+            return Given.REFUSAL
+        stale = any("stale=true" in c.lower().replace(" ", "") for c in _challenges(response))
+        if self._challenges == 2 and not stale:
+            return Given.REFUSAL
+        return Given.CHALLENGE
+
+    def _authorization(self, response: Response) -> str | None:
+        return self._digest.answer(_challenges(response), "REGISTER", str(self._registrar))
+
+    @property
+    def _registrar(self) -> Uri:
+        uri = self.account.uri
+        return Uri(uri.scheme, None, uri.host, uri.port)
+
+    def _register(self, now: float, _: object) -> None:
+        self._challenges = 0
+        self._send(self._make(self._expires), now)
+
+    def _make(self, expires: int) -> Request:
+        self._sequence += 1
+        contact = self.core.contact(self.account.uri.user, self.flow)
+        headers = Headers(
+            [
+                ("Max-Forwards", "70"),
+                ("From", str(self.account.name_addr.with_tag(self._tag))),
+                ("To", str(self.account.name_addr)),
+                ("Call-ID", self._call_id),
+                ("CSeq", f"{self._sequence} REGISTER"),
+                ("Contact", f"<{contact}>"),
+                ("Expires", str(expires)),
+            ]
+        )
+        return Request("REGISTER", self._registrar, headers)
+
+    def _send(self, request: Request, now: float) -> None:
+        self._request = request
+        self.core.start(request, self, self.flow, now)
+
+    def _answer(self, now: float, response: Response) -> None:
+        value = self._authorization(response)
+        request = self._make(0 if self._leaving else self._expires)
+        if value is not None:
+            name = "Proxy-Authorization" if response.status == 407 else "Authorization"
+            request.headers.add(name, value)
+        self._send(request, now)
+
+    def _lengthen(self, now: float, response: Response) -> None:
+        self._expires = min(response.number("Min-Expires") or self._expires, 7200)
+        self._register(now, None)
+
+    def _keep(self, now: float, response: Response) -> None:
+        """What the registrar granted for our contact decides when to come again."""
+        self._refusals = self._troubles = 0
+        self.why = f"{response.status} {response.reason}"
+        granted = response.number("Expires")
+        ours = self.core.contact(self.account.uri.user, self.flow)
+        for contact in response.contacts:
+            own = contact.params.get("expires", "")
+            if contact.uri.equals(ours) and own and own.isdigit():
+                granted = int(own)
+        held = max(1, self._expires if granted is None else granted)
+        self.core.timers.set(self, Given.AGAIN, now + held * REFRESH_AT)
+        self.changed()
+
+    def _wait_after_refusal(self, now: float, response: object) -> None:
+        self._refusals += 1
+        if self._refusals < REFUSED_TRIES:
+            self.core.timers.set(self, Given.AGAIN, now + REFUSED_WAIT)
+        self.changed()
+
+    def _back_off(self, now: float, response: Response | None) -> None:
+        """1, 2, 4 … 300 s with jitter; the registrar's own Retry-After where it gave one (ER-4)."""
+        wait = min(2.0**self._troubles, LONGEST_WAIT) * (0.75 + 0.5 * self.core.ids.random())
+        asked = response.number("Retry-After") if response is not None else None
+        if asked is not None:
+            wait = min(max(wait, float(asked)), 3600.0)
+        self._troubles = min(self._troubles + 1, 16)
+        self.core.timers.set(self, Given.AGAIN, now + wait)
+        self.changed()
+
+    def _unregister(self, now: float, _: object) -> None:
+        self.core.timers.cancel(self, *Given)
+        self._challenges = 0
+        self._send(self._make(0), now)
+
+    def _stop(self, now: float, _: object) -> None:
+        self.core.timers.cancel(self, *Given)
+        self.changed()
+
+
+def _challenges(response: Response) -> list[str]:
+    return response.headers.get_all(
+        "Proxy-Authenticate" if response.status == 407 else "WWW-Authenticate"
+    )
+
+
+_R = RegistrationUsage
+_S, _G = State, Given
+_COMING = (_S.TRYING, _S.READY, _S.REFUSED, _S.UNREACHABLE)
+TABLE: Table = {
+    **{(s, _G.ACCEPTED): (_S.READY, (_R._keep,)) for s in _COMING},
+    **{(s, _G.CHALLENGE): (s, (_R._answer,)) for s in _COMING},
+    **{(s, _G.TOO_BRIEF): (s, (_R._lengthen,)) for s in _COMING},
+    **{(s, _G.REFUSAL): (_S.REFUSED, (_R._wait_after_refusal,)) for s in _COMING},
+    **{(s, _G.TROUBLE): (_S.UNREACHABLE, (_R._back_off,)) for s in _COMING},
+    **{(s, _G.AGAIN): (s, (_R._register,)) for s in _COMING},
+    (_S.TRYING, _G.CLOSE): (_S.LEAVING, (_R._unregister,)),
+    (_S.READY, _G.CLOSE): (_S.LEAVING, (_R._unregister,)),
+    (_S.REFUSED, _G.CLOSE): (_S.CLOSED, (_R._stop,)),
+    (_S.UNREACHABLE, _G.CLOSE): (_S.CLOSED, (_R._stop,)),
+    (_S.LEAVING, _G.CHALLENGE): (_S.LEAVING, (_R._answer,)),
+    (_S.LEAVING, _G.ACCEPTED): (_S.CLOSED, (_R._stop,)),
+    (_S.LEAVING, _G.TOO_BRIEF): (_S.CLOSED, (_R._stop,)),
+    (_S.LEAVING, _G.REFUSAL): (_S.CLOSED, (_R._stop,)),
+    (_S.LEAVING, _G.TROUBLE): (_S.CLOSED, (_R._stop,)),
+}
+"""A registration's life; REFUSED without a timer waits for its user."""

@@ -1,0 +1,155 @@
+"""re-INVITE, both ways: one offer at a time, glare settled by chance (RFC 3261 §14)."""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING
+
+import attrs
+
+from siptg.sip.errors import ProtocolError
+from siptg.sip.events import Renegotiated
+from siptg.sip.message import Request, Response
+from siptg.sip.transactions.invite_server import InviteServer
+from siptg.sip.usages.repeat import Repeat2xx
+
+if TYPE_CHECKING:
+    from siptg.sip.usages.invite import InviteSession
+
+
+class _Timer(enum.Enum):
+    GLARE = "after 491"
+
+
+@attrs.define(eq=False)
+class Renegotiation:
+    """Of one confirmed session: our offers and theirs."""
+
+    session: InviteSession
+    _ours: Request | None = None
+    _again: bool = False
+    """Another offer of ours is wanted once the present one is settled."""
+    _theirs: Repeat2xx | None = None
+    _offered_in_2xx: bool = False
+    _answers: int = 0
+
+    @property
+    def quiet(self) -> bool:
+        """No offer is under way."""
+        return self._ours is None and self._theirs is None
+
+    def offer(self, now: float) -> None:
+        """Send our media's present offer."""
+        if not self.quiet:
+            self._again = True
+            return
+        self._again = False
+        try:
+            body = self.session.media.offer()
+        except ValueError:
+            return
+        request = self.session.make("INVITE", now)
+        request.headers.add("Content-Type", "application/sdp")
+        request.body = body
+        self._ours, self._answers = request, 0
+        self.session.dispatch(request, self, now)
+
+    def response(self, response: Response, now: float) -> None:
+        """To our re-INVITE."""
+        session, ours = self.session, self._ours
+        if response.status < 200 or ours is None and response.status >= 300:
+            return
+        if response.status < 300:
+            session.acknowledge(response, response.cseq.number, now)
+            if ours is None:
+                return
+            self._ours = None
+            session.dialog_refresh(response)
+            try:
+                session.media.accept(response.body)
+            except ValueError:
+                session.hang_up(now, 488, "no usable answer")
+                return
+            session.emit(Renegotiated())
+        elif response.status in (401, 407) and self._answers < 2 and ours is not None:
+            self._answers += 1
+            again = session.authorized(ours, response, now)
+            if again is not None:
+                self._ours = again
+                session.dispatch(again, self, now)
+                return
+            self._ours = None
+        elif response.status == 491:
+            self._ours = None
+            chance = session.core.ids.random()
+            # the one that made the Call-ID waits longer (§14.1)
+            wait = 2.1 + 1.9 * chance if session.outgoing else 2.0 * chance
+            session.core.timers.set(self, _Timer.GLARE, now + round(wait, 2))
+            return
+        else:
+            self._ours = None
+            if response.status in (408, 481):
+                session.lost(response.status, response.reason, now)
+                return
+        self._next(now)
+
+    def failed(self, status: int, why: str, now: float) -> None:
+        self._ours = None
+        self.session.lost(status, why, now)
+
+    def fire(self, timer: enum.Enum, now: float) -> None:
+        self.offer(now)
+
+    def receive(self, request: Request, server: InviteServer, now: float) -> None:
+        """Their re-INVITE, with an offer or asking for ours."""
+        session = self.session
+        if self._ours is not None:
+            server.respond(request.reply(491), now)
+            return
+        if self._theirs is not None:
+            busy = request.reply(500)
+            busy.headers.add("Retry-After", str(int(10 * session.core.ids.random())))
+            server.respond(busy, now)
+            return
+        try:
+            body = session.media.answer(request.body) if request.body else session.media.offer()
+        except ValueError:
+            server.respond(request.reply(488), now)
+            return
+        try:
+            session.dialog_refresh(request)
+        except ProtocolError as error:
+            server.respond(request.reply(error.status, None), now)
+            return
+        self._offered_in_2xx = not request.body
+        response = session.answer_with(request, body)
+        self._theirs = Repeat2xx(session.core, server, response, self._no_ack)
+        self._theirs.start(now)
+
+    def acknowledged(self, ack: Request, now: float) -> None:
+        if self._theirs is None or self._theirs.sequence != ack.cseq.number:
+            return
+        self._theirs.acknowledged()
+        self._theirs = None
+        if self._offered_in_2xx:
+            try:
+                self.session.media.accept(ack.body)
+            except ValueError:
+                self.session.hang_up(now, 488, "no usable answer")
+                return
+        self.session.emit(Renegotiated())
+        self._next(now)
+
+    def stop(self) -> None:
+        self.session.core.timers.cancel(self, *_Timer)
+        if self._theirs is not None:
+            self._theirs.acknowledged()
+            self._theirs = None
+
+    def _no_ack(self, now: float) -> None:
+        self._theirs = None
+        self.session.hang_up(now, 408, "no ACK")
+
+    def _next(self, now: float) -> None:
+        if self._again:
+            self.offer(now)
