@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import ctypes.util
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -18,6 +19,7 @@ COMPLEXITY = 5
 """Of 10. At 5 a frame costs two thirds of what it does at 9, and speech sounds the same."""
 LONGEST = 0.12
 """Seconds of audio that one packet may hold."""
+MOST_BYTES = 1275
 RATES = (48_000, 24_000, 16_000, 12_000, 8_000)
 
 
@@ -48,6 +50,9 @@ def _load() -> Any:
     ctypes.util.find_library = lambda name: library if name == "opus" else original(name)
     try:
         import opuslib
+        import opuslib.api.ctl
+        import opuslib.api.decoder
+        import opuslib.api.encoder
     finally:
         ctypes.util.find_library = original
     return opuslib
@@ -69,13 +74,26 @@ class OpusEncoder:
     def __init__(self, rate: int, *, complexity: int = COMPLEXITY) -> None:
         self.rate = rate
         opus = _opus()
-        self._encoder = opus.Encoder(rate, 1, opus.APPLICATION_VOIP)
-        self._encoder.complexity = complexity
-        self._encoder.inband_fec = 1
-        self._encoder.packet_loss_perc = 5
+        self._keep = opus.Encoder(rate, 1, opus.APPLICATION_VOIP)
+        self._state, api, ctl = self._keep.encoder_state, opus.api.encoder, opus.api.ctl
+        # past opuslib's properties: its setter of inband_fec forgets the value
+        for setting, value in (
+            (ctl.set_complexity, complexity),
+            (ctl.set_inband_fec, 1),
+            (ctl.set_packet_loss_perc, 5),
+        ):
+            api.encoder_ctl(self._state, setting, value)
+        self._encode = api.libopus_encode
+        self._pointer = opus.api.c_int16_pointer
+        self._out = ctypes.create_string_buffer(MOST_BYTES)
 
     def encode(self, frame: Frame) -> bytes:
-        return bytes(self._encoder.encode(frame.tobytes(), len(frame)))
+        samples = np.ascontiguousarray(frame, np.int16)
+        pointer = samples.ctypes.data_as(self._pointer)
+        size = self._encode(self._state, pointer, len(samples), self._out, MOST_BYTES)
+        if size < 0:
+            raise ValueError(f"Opus cannot encode {len(samples)} samples at {self.rate}")
+        return self._out.raw[:size]
 
 
 class OpusDecoder:
@@ -83,23 +101,27 @@ class OpusDecoder:
 
     def __init__(self, rate: int) -> None:
         self.rate = rate
-        self._errors: tuple[type[Exception], ...] = (_opus().OpusError,)
-        self._decoder = _opus().Decoder(rate, 1)
-        self._most = int(rate * LONGEST)
+        opus = _opus()
+        self._keep = opus.Decoder(rate, 1)
+        self._state, self._decode = self._keep.decoder_state, opus.api.decoder.libopus_decode
+        self._out = np.zeros(int(rate * LONGEST), np.int16)
+        self._pointer = self._out.ctypes.data_as(opus.api.c_int16_pointer)
 
     def decode(self, payload: bytes) -> Samples:
         if not payload:
             raise ValueError("an empty Opus packet")
-        try:
-            return np.frombuffer(self._decoder.decode(payload, self._most), np.int16)
-        except self._errors as error:
-            raise ValueError(f"not Opus: {error}") from None
+        return self._run(payload, len(self._out))
 
     def conceal(self, samples: int) -> Samples:
-        try:
-            return np.frombuffer(self._decoder.decode(None, samples), np.int16)
-        except (*self._errors, TypeError, AttributeError):
-            return np.zeros(samples, np.int16)
+        """`samples` in multiples of 2.5 ms."""
+        return self._run(None, samples)
+
+    def _run(self, payload: bytes | None, most: int) -> Samples:
+        size = len(payload) if payload else 0
+        count = self._decode(self._state, payload, size, self._pointer, most, 0)
+        if count < 0:
+            raise ValueError(f"not Opus (libopus says {count})")
+        return self._out[:count].copy()
 
 
 OPUS = Codec(
