@@ -60,8 +60,8 @@ module_app              ctrl_tcp.so
 class Baresip(Program):
     """A phone at `address`, or registered as `user` at `domain`.
 
-    `account` follows the address in its accounts file (";auth_pass=…;answermode=auto"); `rate` is
-    that of the codec, since aufile does not resample: 8000, for Opus 48000.
+    `account` follows the address in its accounts file (";auth_pass=…;answermode=auto"). A `codec`
+    that it does not know by just that name ("opus/48000/1" without stereo) gives it all of them.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Baresip(Program):
     ) -> None:
         need("baresip", "baresip-core")
         folder.mkdir(parents=True, exist_ok=True)
-        rate = int(codec.split("/")[1])
+        rate = int(codec.split("/")[1])  # that of its files as well: aufile does not resample
         sip, rtp = free_ports(2), free_ports(16, even=True)  # sip + 1 is taken for TLS
         self.address, self.control = (HOST, sip), (HOST, free_ports())
         self.uri = f"sip:{user}@{HOST}:{sip}"

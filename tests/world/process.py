@@ -40,6 +40,10 @@ def free_ports(count: int = 1, *, even: bool = False) -> int:
                 return first
 
 
+def sip_uri(user: str, address: tuple[str, int]) -> str:
+    return f"sip:{user}@{address[0]}:{address[1]}"
+
+
 def udp_is_bound(port: int) -> bool:
     """Whether some program listens there; asking the kernel's list disturbs nobody."""
     rows = Path("/proc/net/udp").read_text().splitlines()[1:]

@@ -1,4 +1,4 @@
-"""Our user agent and SIPp: exact messages, loss, repeats, CANCEL, digest. Sound is in test_sound."""
+"""Our user agent and SIPp: exact messages, loss, repeats, CANCEL, digest; no sound."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from siptg.sip.events import Answered, Ended, Ringing, SessionEvent
 from siptg.sip.ids import Ids
 from siptg.sip.uri import Uri
 from siptg.sip.usages.registrar import Registrar
+from tests.world.process import sip_uri
 from tests.world.sipp import Sipp
 
 pytestmark = pytest.mark.world
@@ -97,9 +98,7 @@ async def ring_for_ever(session: Session) -> None:
 
 
 async def dial(agent: UserAgent, sipp: Sipp, password: str = "") -> Session:
-    host, port = sipp.address
-    to = Uri.parse(f"sip:bob@{host}:{port}")
-    us = Uri.parse(f"sip:alice@{host}:{port}")
+    to, us = (Uri.parse(sip_uri(user, sipp.address)) for user in ("bob", "alice"))
     return agent.invite(to, Silence(), account=SipAccount(us, password) if password else None)
 
 

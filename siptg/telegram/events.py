@@ -1,0 +1,124 @@
+"""What a Telegram call reports, and what the server says of it, as values."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import attrs
+
+from siptg.telegram.people import TelegramCause
+
+
+@attrs.frozen
+class Ringing:
+    """Her device rings; or ours shall."""
+
+
+@attrs.frozen
+class Answered:
+    """Media stands: both can talk."""
+
+    emoji: str
+    """Four signs that prove the key, for both to compare."""
+
+
+@attrs.frozen
+class Lost:
+    """No packet comes any more; the path is being sought anew."""
+
+
+@attrs.frozen
+class Back:
+    """Packets come again after `Lost`."""
+
+
+@attrs.frozen
+class Ended:
+    """The last event of every call."""
+
+    cause: TelegramCause
+    detail: str = ""
+    duration: float = 0.0
+    """Seconds since Answered."""
+
+
+CallEvent = Ringing | Answered | Lost | Back | Ended
+
+# from the server
+
+
+@attrs.frozen
+class Requested:
+    """Somebody calls us."""
+
+    id: int
+    access_hash: int = attrs.field(repr=False)
+    caller: int
+    g_a_hash: bytes = attrs.field(repr=False)
+    versions: tuple[str, ...]
+    date: datetime
+
+
+@attrs.frozen
+class Waiting:
+    """The server has our call, or our answer."""
+
+    id: int
+    access_hash: int = attrs.field(repr=False)
+    ringing: bool
+    """Her device has it."""
+
+
+@attrs.frozen
+class Accepted:
+    """She answered our call."""
+
+    id: int
+    access_hash: int = attrs.field(repr=False)
+    g_b: bytes = attrs.field(repr=False)
+
+
+@attrs.frozen
+class RelayServer:
+    """A STUN or TURN server for the media."""
+
+    host: str
+    port: int
+    turn: bool
+    stun: bool
+    username: str
+    password: str = attrs.field(repr=False)
+
+
+@attrs.frozen
+class Ready:
+    """The keys have crossed: media may begin."""
+
+    id: int
+    access_hash: int = attrs.field(repr=False)
+    g_a_or_b: bytes = attrs.field(repr=False)
+    fingerprint: int
+    versions: tuple[str, ...]
+    servers: tuple[RelayServer, ...]
+    reflectors: int
+    """How many relays of Telegram's own kind there are; we do not speak to them yet."""
+    p2p: bool
+    custom: str
+
+
+@attrs.frozen
+class Discarded:
+    id: int
+    reason: str
+    """`busy`, `missed`, `hangup`, `disconnect`, `migrate`, or empty."""
+
+
+@attrs.frozen
+class Signal:
+    """A packet of the other end's engine."""
+
+    id: int
+    data: bytes = attrs.field(repr=False)
+
+
+CallUpdate = Requested | Waiting | Accepted | Ready | Discarded | Signal
