@@ -4,28 +4,12 @@ from __future__ import annotations
 
 from typing import Protocol
 
-import attrs
-
 from siptg.app.causes import Cause, words
 from siptg.app.legs import Party
+from siptg.telegram.cards import Button, Card
 
 KEYS = ("123", "456", "789", "*0#")
 HANG_UP = "hangup"
-
-
-@attrs.frozen
-class Button:
-    label: str
-    data: str
-    """What comes back when it is pressed: a key, or a word of control."""
-
-
-@attrs.frozen
-class Card:
-    """One message with buttons, edited in place as the call goes on."""
-
-    text: str
-    rows: tuple[tuple[Button, ...], ...] = ()
 
 
 class ShownCard(Protocol):

@@ -14,6 +14,7 @@ import contextlib
 import importlib.util
 import json
 import os
+import signal
 import sys
 from asyncio.subprocess import PIPE
 from collections.abc import Callable, Sequence
@@ -59,6 +60,8 @@ class Engine:
     async def __aexit__(self, *_: object) -> None:
         with contextlib.suppress(ConnectionError):
             self._tell(do="stop")
+        with contextlib.suppress(ProcessLookupError):
+            self.freeze(False)
         try:
             await asyncio.wait_for(self._process.wait(), 5)
         except TimeoutError:
@@ -77,6 +80,15 @@ class Engine:
 
     def mute(self, on: bool) -> None:
         self._tell(do="mute" if on else "unmute")
+
+    def freeze(self, on: bool) -> None:
+        """As a phone that falls asleep."""
+        self._process.send_signal(signal.SIGSTOP if on else signal.SIGCONT)
+
+    async def stop(self) -> None:
+        """Her user hangs up."""
+        self._tell(do="stop")
+        await self._process.wait()
 
     async def hears(self, hz: float, seconds: float = 10.0) -> None:
         """Wait for a second in which it hears that tone; TimeoutError says what it heard."""

@@ -1,0 +1,289 @@
+"""A Telegram call: the machine, the server's requests and the media, as one thing to hold."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any, Protocol
+
+from siptg.telegram import events
+from siptg.telegram.audio import CallAudio
+from siptg.telegram.cipher import SignallingCipher
+from siptg.telegram.dh import Secret, SharedKey
+from siptg.telegram.events import CallEvent, CallUpdate, Ended
+from siptg.telegram.framing import AcknowledgedFraming
+from siptg.telegram.machine import CallMachine, CallTimes, Given, State
+from siptg.telegram.media import CallMedia, MediaEvents
+from siptg.telegram.people import Person, TelegramRefused
+from siptg.timers import TimerQueue
+
+log = logging.getLogger(__name__)
+
+MUST_AGREE = 10
+"""Packets that do not decrypt before the log says in words that the keys differ."""
+
+
+class CallApi(Protocol):
+    """The server's calls, each with our own values; TelegramRefused where it says no."""
+
+    async def request(self, person: Person, commitment: bytes) -> CallUpdate: ...
+    async def received(self, id: int, access_hash: int) -> None: ...
+    async def accept(self, id: int, access_hash: int, g_b: bytes) -> CallUpdate: ...
+    async def confirm(self, id: int, access_hash: int, g_a: bytes, fingerprint: int) -> CallUpdate: ...
+    async def discard(self, id: int, access_hash: int, reason: str, duration: float) -> None: ...
+    async def signal(self, id: int, access_hash: int, data: bytes) -> None: ...
+
+
+class TelegramCall:
+    """One call with one person. Made by `Account.call` and `Account.calls`."""
+
+    def __init__(
+        self,
+        api: CallApi,
+        person: Person,
+        secret: Callable[[], Secret],
+        *,
+        outgoing: bool,
+        times: CallTimes | None = None,
+        addresses: tuple[str, ...] | None = None,
+        over: Callable[[TelegramCall], None] = lambda _: None,
+    ) -> None:
+        self.person, self.outgoing = person, outgoing
+        self.audio = CallAudio()
+        self.muted = False
+        """She switched her microphone off."""
+        self.counters: Counter[str] = Counter()
+        self._api, self._addresses, self._told_over = api, addresses, over
+        self._timers = TimerQueue()
+        self._machine = CallMachine(self, self._timers, secret, outgoing, times or CallTimes())
+        self._framing: AcknowledgedFraming | None = None
+        self._media: CallMedia | None = None
+        self._events: asyncio.Queue[CallEvent] = asyncio.Queue()
+        self._timer: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._signals: asyncio.Queue[bytes] = asyncio.Queue()
+        self._carrying: asyncio.Task[None] | None = None
+        self._commitment = b""
+
+    @property
+    def id(self) -> int:
+        """Telegram's number of the call; 0 before it has one."""
+        return self._machine.id
+
+    @property
+    def emoji(self) -> str:
+        """Four signs of the key; empty before there is one."""
+        return self._machine.emoji
+
+    @property
+    def is_over(self) -> bool:
+        return self._machine.state is State.OVER
+
+    @property
+    def commitment(self) -> bytes:
+        """What we promised when we asked; names our request until it has a number."""
+        return self._commitment
+
+    async def events(self) -> AsyncIterator[CallEvent]:
+        """What happens from now on, `Ended` last; one reader at a time."""
+        while True:
+            event = await self._events.get()
+            yield event
+            if isinstance(event, Ended):
+                return
+
+    def start(self) -> None:
+        """Call the person."""
+        self._feed(Given.CALL)
+
+    async def answer(self) -> None:
+        self._feed(Given.ANSWER)
+
+    async def decline(self) -> None:
+        self._feed(Given.DECLINE)
+
+    async def hangup(self) -> None:
+        """End it in whatever state it is; before the answer this declines or withdraws."""
+        self._feed(Given.HANG_UP)
+
+    async def wait_over(self, seconds: float) -> None:
+        """Until the discard is settled, or that many seconds."""
+        deadline = time.monotonic() + seconds
+        while (self._tasks or not self.is_over) and time.monotonic() < deadline:
+            await asyncio.sleep(0.01)
+
+    def update(self, update: CallUpdate) -> None:
+        """News from the server, or the result of a request: they are one input."""
+        match update:
+            case events.Requested():
+                self._feed(Given.REQUESTED, update)
+            case events.Waiting():
+                self._feed(Given.RECEIVED if update.ringing else Given.WAITING, update)
+            case events.Accepted():
+                self._feed(Given.ACCEPTED, update)
+            case events.Ready():
+                self._feed(Given.READY, update)
+            case events.Discarded():
+                self._feed(Given.DISCARDED, update)
+            case events.Signal(_, data):
+                self._feed(Given.SIGNAL, data)
+
+    # what the machine asks (machine.Host)
+
+    def request(self, commitment: bytes) -> None:
+        self._commitment = commitment
+
+        async def ask() -> None:
+            self.update(await self._api.request(self.person, commitment))
+
+        self._ask(ask())
+
+    def received(self) -> None:
+        self._ask(self._api.received(self.id, self._machine.access_hash))
+
+    def accept(self, g_b: bytes) -> None:
+        async def ask() -> None:
+            self.update(await self._api.accept(self.id, self._machine.access_hash, g_b))
+
+        self._ask(ask())
+
+    def confirm(self, g_a: bytes, fingerprint: int) -> None:
+        async def ask() -> None:
+            made = await self._api.confirm(self.id, self._machine.access_hash, g_a, fingerprint)
+            self.update(made)
+
+        self._ask(ask())
+
+    def discard(self, reason: str, duration: float) -> None:
+        call, access_hash = self.id, self._machine.access_hash
+
+        async def ask() -> None:
+            await self._api.discard(call, access_hash, reason, duration)
+            self._feed(Given.SETTLED)
+
+        self._ask(ask())
+
+    def start_media(self, key: SharedKey, ready: events.Ready) -> None:
+        version = ready.versions[0] if ready.versions else "?"
+        log.info("= call %s: protocol %s, key %s", self.id, version, self.emoji)
+        if ready.reflectors and not ready.servers and not ready.p2p:
+            log.warning("call %s: only Telegram's own relays are offered; they are not spoken yet", self.id)
+        self._framing = AcknowledgedFraming(SignallingCipher(key.key, caller=self.outgoing))
+        self._media = CallMedia(
+            self.audio,
+            self._post,
+            MediaEvents(
+                up=lambda: self._feed(Given.MEDIA_UP),
+                silent=lambda: self._feed(Given.MEDIA_SILENT),
+                closed=lambda: self._feed(Given.MEDIA_CLOSED),
+                failed=lambda detail: self._feed(Given.MEDIA_FAILED, detail),
+                muted=self._mute,
+            ),
+            caller=self.outgoing,
+            addresses=self._addresses,
+            servers=ready.servers,
+            p2p=ready.p2p,
+        )
+        self._media.start()
+        self._carrying = self._do(self._carry_signals())
+
+    def signal(self, data: bytes) -> None:
+        if self._framing is None or self._media is None:
+            return
+        for text in self._framing.receive(data, time.monotonic()):
+            self._media.receive(text)
+        if self._framing.counters["undecryptable"] == MUST_AGREE:
+            log.error("call %s: signalling does not decrypt: the keys differ", self.id)
+        self._flush()
+
+    def restart_media(self) -> None:
+        if self._media is not None:
+            self._media.restart()
+
+    def close_media(self) -> None:
+        if self._media is not None:
+            self._do(self._media.close())
+
+    def tell(self, event: CallEvent) -> None:
+        self._events.put_nowait(event)
+        if isinstance(event, Ended):
+            if self._carrying is not None:
+                self._carrying.cancel()
+            log.info("x call %s: %s %s", self.id, event.cause.value, event.detail)
+            self._told_over(self)
+
+    # plumbing
+
+    def _feed(self, given: Given, value: Any = None) -> None:
+        before = self._machine.state
+        if not self._machine.feed(given, time.monotonic(), value):
+            log.debug("call %s: %s in %s changes nothing", self.id, given.name, before.name)
+        self._arm()
+
+    def _arm(self) -> None:
+        """One timer for the machine and the framing."""
+        framing = self._framing.deadline() if self._framing and not self.is_over else None
+        deadlines = [d for d in (self._timers.next_deadline(), framing) if d is not None]
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if deadlines:
+            wait = max(0.0, min(deadlines) - time.monotonic())
+            self._timer = asyncio.get_running_loop().call_later(wait, self._tick)
+
+    def _tick(self) -> None:
+        now = time.monotonic()
+        self._timers.fire_due(now)
+        if self._framing is not None and not self.is_over:
+            self._framing.tick(now)
+            self._flush()
+        self._arm()
+
+    def _post(self, text: bytes) -> None:
+        if self._framing is not None:
+            self._framing.post(text, time.monotonic())
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._framing is not None:
+            for packet in self._framing.outgoing():
+                self._signals.put_nowait(packet)
+            self._arm()
+
+    async def _carry_signals(self) -> None:
+        """One after another, so that they leave in order; the framing repeats what is lost."""
+        while not self.is_over:
+            data = await self._signals.get()
+            try:
+                await self._api.signal(self.id, self._machine.access_hash, data)
+            except TelegramRefused as refused:
+                self.counters["signal_refused"] += 1
+                log.debug("call %s: a signalling packet was refused: %s", self.id, refused)
+
+    def _mute(self, muted: bool) -> None:
+        self.muted = muted
+        log.info("< call %s: she is %s", self.id, "muted" if muted else "to be heard")
+
+    def _ask(self, work: Coroutine[Any, Any, None]) -> None:
+        async def ask() -> None:
+            try:
+                await work
+            except TelegramRefused as refused:
+                self._feed(Given.REFUSED, refused)
+
+        self._do(ask())
+
+    def _do(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("call %s: a task broke", self.id, exc_info=error)
+            self._feed(Given.MEDIA_FAILED, str(error))

@@ -1,0 +1,312 @@
+"""Media of one call: ICE, DTLS-SRTP, and the negotiation of channels over the call's signalling."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import attrs
+from aiortc import RTCCertificate, RTCDataChannel, RTCDataChannelParameters
+from aiortc.rtcdtlstransport import RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport
+from aiortc.rtcsctptransport import RTCSctpCapabilities, RTCSctpTransport
+
+from siptg.telegram.audio import CallAudio
+from siptg.telegram.events import RelayServer
+from siptg.telegram.ice import CallIce, IcePath
+from siptg.telegram.signalling import (
+    Candidates,
+    Fingerprint,
+    InitialSetup,
+    MediaState,
+    Message,
+    NegotiateChannels,
+    audio_content,
+    narrowed,
+    parse,
+    write,
+)
+
+log = logging.getLogger(__name__)
+
+SILENT_AFTER = 8.0
+"""Seconds without any packet. A peer that is muted sends no sound, but asks for consent: ours every
+six seconds at the latest."""
+WATCH_EVERY = 1.0
+MOST_EARLY = 100
+"""Candidates kept until the credentials come."""
+
+_certificate: RTCCertificate | None = None
+
+
+def certificate() -> RTCCertificate:
+    """One self-signed certificate a process."""
+    global _certificate
+    if _certificate is None:
+        _certificate = RTCCertificate.generateCertificate()
+    return _certificate
+
+
+@attrs.frozen
+class MediaEvents:
+    """What the call wants to hear of its media."""
+
+    up: Callable[[], None]
+    silent: Callable[[], None]
+    closed: Callable[[], None]
+    failed: Callable[[str], None]
+    muted: Callable[[bool], None]
+
+
+class _RawDtls(RTCDtlsTransport):
+    """Hands RTP over as bytes instead of routing it to aiortc's receivers."""
+
+    on_rtp: Callable[[bytes], None]
+
+    async def _handle_rtp_data(self, data: bytes, arrival_time_ms: int) -> None:
+        self.on_rtp(data)
+
+    async def _handle_rtcp_data(self, data: bytes) -> None:
+        return
+
+
+class CallMedia:
+    """`start()` once, `receive` each message; `close()` in the end."""
+
+    def __init__(
+        self,
+        audio: CallAudio,
+        send: Callable[[bytes], None],
+        events: MediaEvents,
+        *,
+        caller: bool,
+        addresses: tuple[str, ...] | None,
+        servers: Sequence[RelayServer],
+        p2p: bool,
+    ) -> None:
+        self.counters: Counter[str] = Counter()
+        self._audio, self._send, self._events = audio, send, events
+        self._caller, self._addresses, self._servers, self._p2p = caller, addresses, servers, p2p
+        self._path = IcePath(self._new_ice())
+        self._dtls = _RawDtls(self._path, [certificate()])  # type: ignore[arg-type]
+        self._dtls.on_rtp = audio.receive
+        self._exchange = str(secrets.randbits(31))
+        self._answered: set[str] = set()
+        self._agreed = self._offered = self._up = self._closing = False
+        self._early: list[str] = []
+        self._setup: asyncio.Future[InitialSetup] = asyncio.get_running_loop().create_future()
+        self._remote: InitialSetup | None = None
+        self._lines: list[str] = []
+        self._messages: asyncio.Queue[Message] = asyncio.Queue()
+        self._sctp: RTCSctpTransport | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def _new_ice(self) -> CallIce:
+        return CallIce(
+            caller=self._caller, addresses=self._addresses, servers=self._servers, p2p=self._p2p
+        )
+
+    def start(self) -> None:
+        self._do(self._run(), "media")
+        self._do(self._read(), "media messages")
+
+    def receive(self, text: bytes) -> None:
+        """A message of the other end's engine; what is malformed is counted."""
+        message = parse(text)
+        if message is None:
+            self.counters["malformed"] += 1
+        elif self._messages.qsize() < 256:
+            self._messages.put_nowait(message)
+
+    def restart(self) -> None:
+        """A new path under the same keys: ICE again, with new credentials of ours."""
+        self._do(self._restart(), "ICE restart")
+
+    async def close(self) -> None:
+        if self._closing:
+            return
+        self._closing = True
+        self._audio.attach(None)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._sctp is not None and self._dtls.state == "connected":
+            with contextlib.suppress(ConnectionError):
+                await self._sctp.stop()
+        await self._dtls.stop()
+        await self._path.connection.close()
+
+    # the way up
+
+    async def _run(self) -> None:
+        ice = self._path.connection
+        try:
+            await ice.gather_candidates()
+            if self._caller:
+                self._introduce(ice)
+                self._offer()
+            remote = await self._setup
+            if not self._caller:
+                self._introduce(ice)
+            await self._join(ice, remote)
+            # the ordinary meaning of the words: "passive" there makes us the client
+            passive = remote.fingerprints[0].setup == "passive"
+            active = remote.fingerprints[0].setup == "active"
+            client = passive or (self._caller and not active)
+            self._dtls._set_role("client" if client else "server")
+            prints = [RTCDtlsFingerprint(f.hash, f.value) for f in remote.fingerprints]
+            await self._dtls.start(RTCDtlsParameters(fingerprints=prints))
+        except ConnectionError as error:
+            self._events.failed(f"no path: {error}; {self._told(ice)}")
+            return
+        if self._dtls.state != "connected":
+            self._events.failed("security: DTLS failed, or a false certificate")
+            return
+        self._audio.attach(self._send_rtp)
+        self._up = True
+        self._do(self._watch(), "media watch")
+        self._do(self._open_channel(), "data channel")
+        self._events.up()
+
+    async def _join(self, ice: CallIce, remote: InitialSetup) -> None:
+        ice.remote_username, ice.remote_password = remote.ufrag, remote.pwd
+        for line in self._lines:
+            await ice.add_line(line)
+        await ice.connect()
+
+    def _introduce(self, ice: CallIce) -> None:
+        own = next(
+            f for f in self._dtls.getLocalParameters().fingerprints if f.algorithm == "sha-256"
+        )
+        setup = "actpass" if self._caller else "passive"
+        prints = (Fingerprint("sha-256", setup, own.value),)
+        self._say(InitialSetup(ice.local_username, ice.local_password, prints))
+        self._say(Candidates(tuple(line for line in ice.lines())))
+
+    def _offer(self) -> None:
+        self._offered = True
+        self._say(NegotiateChannels(self._exchange, (audio_content(self._audio.ssrc),)))
+
+    def _say(self, message: Message) -> None:
+        self._send(write(message))
+
+    # messages
+
+    async def _read(self) -> None:
+        while True:
+            message = await self._messages.get()
+            try:
+                await self._take(message)
+            except (ConnectionError, ValueError, OSError) as error:
+                self.counters["unusable"] += 1
+                log.debug("! a message of the peer could not be used: %s", error)
+
+    async def _take(self, message: Message) -> None:
+        match message:
+            case InitialSetup():
+                await self._take_setup(message)
+            case Candidates(lines):
+                for line in lines:
+                    if len(self._lines) < MOST_EARLY:
+                        self._lines.append(line)
+                    if self._remote is not None and not await self._path.connection.add_line(line):
+                        self.counters["candidate_skipped"] += 1
+            case NegotiateChannels(exchange, contents):
+                if exchange == self._exchange:
+                    self._agreed = True
+                elif exchange not in self._answered and len(self._answered) < 100:
+                    self._answered.add(exchange)
+                    audio = tuple(narrowed(c) for c in contents if c.kind == "audio" and c.has_opus)
+                    self._say(NegotiateChannels(exchange, audio))
+                    if not self._caller and not self._agreed:
+                        # an offer of ours that crossed theirs was ignored for good: a new one
+                        self._exchange = str(secrets.randbits(31))
+                        self._offer()
+            case MediaState(muted):
+                self._events.muted(muted)
+
+    async def _take_setup(self, setup: InitialSetup) -> None:
+        before, self._remote = self._remote, setup
+        if not self._setup.done():
+            self._setup.set_result(setup)
+        elif before is not None and before.ufrag != setup.ufrag and self._up:
+            self._lines.clear()  # of the old credentials
+            self.restart()
+
+    # while it stands
+
+    def _send_rtp(self, data: bytes) -> None:
+        session: Any = self._dtls._tx_srtp
+        if session is not None and self._dtls.state == "connected":
+            self._path.connection.send_now(session.protect(data))
+
+    async def _watch(self) -> None:
+        """Silence is told once a SILENT_AFTER; a DTLS that was closed is told at once."""
+        told = time.monotonic()
+        while True:
+            await asyncio.sleep(WATCH_EVERY if self._dtls.state == "connected" else 0)
+            if self._dtls.state in ("closed", "failed"):
+                self._events.closed()
+                return
+            now, was = time.monotonic(), told
+            heard = max(self._path.heard, self._path.connection.heard)
+            if now - heard >= SILENT_AFTER and now - was >= SILENT_AFTER:
+                told = now
+                self._events.silent()
+            elif heard > was and now - heard < WATCH_EVERY:
+                self._events.up()
+
+    async def _open_channel(self) -> None:
+        """The data channel that carries MediaState; the caller opens it."""
+        sctp = self._sctp = RTCSctpTransport(self._dtls)
+
+        def use(channel: RTCDataChannel) -> None:
+            channel.on("message", self._channel_message)
+
+        sctp.on("datachannel", use)
+        if self._caller:
+            use(RTCDataChannel(sctp, RTCDataChannelParameters(label="data", id=0)))
+        await sctp.start(RTCSctpCapabilities(maxMessageSize=262_144), 5000)
+
+    def _channel_message(self, text: str | bytes) -> None:
+        self.receive(text.encode() if isinstance(text, str) else text)
+
+    async def _restart(self) -> None:
+        remote, old = self._remote, self._path.connection
+        if remote is None or self._closing:
+            return
+        ice = self._new_ice()
+        try:
+            await ice.gather_candidates()
+            self._introduce(ice)
+            await self._join(ice, remote)
+        except (ConnectionError, OSError) as error:
+            log.info("! no new path: %s", error)
+            await ice.close()
+            return
+        self._path.connection = ice
+        await old.close()
+        log.info("= a new path stands")
+        self._events.up()
+
+    def _told(self, ice: CallIce) -> str:
+        ours = ", ".join(sorted({c.type for c in ice.local_candidates})) or "none"
+        theirs = ", ".join(sorted({c.type for c in ice.remote_candidates})) or "none"
+        return f"our candidates: {ours}; theirs: {theirs}; direct paths {'allowed' if self._p2p else 'forbidden'}"
+
+    def _do(self, work: Any, name: str) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+
+        def done(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            if not task.cancelled() and (error := task.exception()) is not None:
+                log.error("%s broke", name, exc_info=error)
+                self._events.failed(f"{name} broke: {error}")
+
+        task.add_done_callback(done)

@@ -1,0 +1,48 @@
+"""Telegram's errors as causes (design: §1.3 of the wire protocol)."""
+
+from __future__ import annotations
+
+from telethon import errors
+
+from siptg.telegram.people import TelegramCause, TelegramRefused
+
+CAUSES = {
+    "USER_PRIVACY_RESTRICTED": TelegramCause.PRIVACY,
+    "USER_IS_BLOCKED": TelegramCause.BLOCKED,
+    "YOU_BLOCKED_USER": TelegramCause.BLOCKED,
+    "PARTICIPANT_VERSION_OUTDATED": TelegramCause.OLD_CLIENT,
+    "CALL_PROTOCOL_COMPAT_LAYER_INVALID": TelegramCause.OLD_CLIENT,
+    "CALL_PROTOCOL_LAYER_INVALID": TelegramCause.OLD_CLIENT,
+    "CALL_PROTOCOL_FLAGS_INVALID": TelegramCause.OLD_CLIENT,
+    "CALL_OCCUPY_FAILED": TelegramCause.BUSY,
+    "CALL_ALREADY_ACCEPTED": TelegramCause.ELSEWHERE,
+    "CALL_ALREADY_DECLINED": TelegramCause.ELSEWHERE,
+    "CALL_PEER_INVALID": TelegramCause.HANGUP,
+    "CALL_NOT_ACTIVE": TelegramCause.HANGUP,
+    "INPUT_USER_DEACTIVATED": TelegramCause.UNKNOWN,
+    "USER_ID_INVALID": TelegramCause.UNKNOWN,
+    "USER_IS_BOT": TelegramCause.UNKNOWN,
+    "PEER_ID_INVALID": TelegramCause.UNKNOWN,
+    "USERNAME_NOT_OCCUPIED": TelegramCause.UNKNOWN,
+    "USERNAME_INVALID": TelegramCause.UNKNOWN,
+    "PEER_FLOOD": TelegramCause.FLOOD,
+    "DH_G_A_INVALID": TelegramCause.INTERNAL,
+}
+
+
+def refusal_of(error: errors.RPCError) -> TelegramRefused:
+    """By the error's message: an error of code 406 comes as AuthKeyError, others have no class."""
+    if isinstance(error, errors.FloodWaitError):
+        seconds = float(error.seconds)
+        return TelegramRefused(TelegramCause.FLOOD, f"FLOOD_WAIT_{error.seconds}", seconds)
+    name = _name_of(error)
+    return TelegramRefused(CAUSES.get(name, TelegramCause.INTERNAL), name)
+
+
+def _name_of(error: errors.RPCError) -> str:
+    """Telegram's own word. Telethon puts sentences in the place of those it has a class for."""
+    text = str(getattr(error, "message", "") or "")
+    if text and text == text.upper() and " " not in text:
+        return text
+    kind = type(error).__name__.removesuffix("Error")
+    return "".join(f"_{c}" if c.isupper() and n else c for n, c in enumerate(kind)).upper()
