@@ -105,7 +105,7 @@ class CallMachine:
 
     host: Host
     timers: TimerQueue
-    secret: Callable[[], Secret]
+    draw: Callable[[], Secret]
     """Our half of the key; drawn when it is needed."""
     outgoing: bool
     times: CallTimes = attrs.field(factory=CallTimes)
@@ -131,7 +131,7 @@ class CallMachine:
     # actions
 
     def _request(self, now: float, _: object) -> None:
-        self._secret = self.secret()
+        self._secret = self.draw()
         self._start(Given.RECEIVE, self.times.receive, now)
         self.host.request(self._secret.commitment)
 
@@ -149,7 +149,7 @@ class CallMachine:
         self.host.tell(events.Ringing())
 
     def _accept(self, now: float, _: object) -> None:
-        self._secret = self.secret()
+        self._secret = self.draw()
         self._start(Given.KEYS, self.times.keys, now)
         self.host.accept(self._secret.public)
 

@@ -1,0 +1,138 @@
+"""Private messages: sent, edited, deleted; each side has them under numbers of its own."""
+
+from __future__ import annotations
+
+import itertools
+from collections import OrderedDict
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import attrs
+from telethon.tl import functions as fn
+from telethon.tl import types as tl
+
+from siptg.telegram.lab.accounts import LabUser, random_id
+from siptg.telegram.lab.handlers import handles
+from siptg.telegram.lab.link import Link, Refused
+
+MOST_MESSAGES, LONGEST = 10_000, 4096
+
+
+@attrs.define(eq=False)
+class Stored:
+    """One message and its two copies."""
+
+    sender: LabUser
+    to: LabUser
+    via: LabUser | None
+    copies: dict[int, Any]
+    """Owner's id → the message as the owner has it."""
+    inline_hash: int = attrs.field(factory=random_id)
+    """Access hash of its inline message id."""
+
+
+@attrs.define(eq=False)
+class Chats:
+    messages: OrderedDict[int, Stored] = attrs.field(factory=OrderedDict)
+    """By the number of either copy."""
+    sent: OrderedDict[tuple[int, int], tl.Updates] = attrs.field(factory=OrderedDict)
+    """(sender, random_id): what was sent twice is one message."""
+    numbers: Iterator[int] = attrs.field(factory=lambda: itertools.count(1))
+
+
+def deliver(
+    link: Link, to: LabUser, text: str, random: int, *, markup: Any = None, via: LabUser | None = None
+) -> tl.Updates:
+    """A message from the link's account."""
+    chats, sender = link.lab.chats, link.me
+    if (sender.id, random) in chats.sent:
+        return chats.sent[sender.id, random]
+    if not text or len(text) > LONGEST:
+        raise Refused(400, "MESSAGE_EMPTY" if not text else "MESSAGE_TOO_LONG")
+    if sender.id in to.blocked:
+        raise Refused(403, "USER_IS_BLOCKED")
+    stored = Stored(sender, to, via, {})
+    people = tuple(p for p in (sender, to, via) if p)
+    updates: dict[int, Any] = {}
+    for owner, other in ((sender, to), (to, sender)):
+        message = tl.Message(
+            next(chats.numbers),
+            tl.PeerUser(other.id),
+            datetime.now(UTC),
+            text,
+            out=owner is sender,
+            from_id=tl.PeerUser(sender.id),
+            reply_markup=markup,
+            via_bot_id=via.id if via else None,
+        )
+        stored.copies[owner.id] = message
+        chats.messages[message.id] = stored
+        updates[owner.id] = tl.UpdateNewMessage(message, owner.next_pts(), 1)
+        if to is sender:
+            break
+    while len(chats.messages) > MOST_MESSAGES:
+        chats.messages.popitem(last=False)
+    for owner in {sender, to}:
+        own = updates[owner.id]
+        owner.kept.append((own.pts, own, people))
+        for other_link in list(owner.links):
+            if other_link is not link:
+                other_link.push(own, people)
+    number = stored.copies[sender.id].id
+    result = tl.Updates(
+        [tl.UpdateMessageID(number, random), updates[sender.id]],
+        [p.user(sender) for p in people],
+        [],
+        datetime.now(UTC),
+        0,
+    )
+    chats.sent[sender.id, random] = result
+    while len(chats.sent) > MOST_MESSAGES:
+        chats.sent.popitem(last=False)
+    return result
+
+
+def change(stored: Stored, text: str | None, markup: Any) -> None:
+    """Edit both copies and tell both sides."""
+    people = tuple(p for p in (stored.sender, stored.to, stored.via) if p)
+    for owner in {stored.sender, stored.to}:
+        message = stored.copies[owner.id]
+        message.message = message.message if text is None else text
+        message.reply_markup, message.edit_date = markup, datetime.now(UTC)
+        pts = owner.next_pts()
+        owner.notify(tl.UpdateEditMessage(message, pts, 1), *people, pts=pts)
+
+
+@handles(fn.messages.SendMessageRequest)
+def send(link: Link, query: Any) -> tl.Updates:
+    markup = query.reply_markup if link.me.is_bot else None  # users cannot attach keyboards
+    return deliver(link, link.find(query.peer), query.message, query.random_id, markup=markup)
+
+
+@handles(fn.messages.EditMessageRequest)
+def edit(link: Link, query: Any) -> tl.Updates:
+    stored = link.lab.chats.messages.get(query.id)
+    if stored is None or stored.sender is not link.me:
+        raise Refused(400, "MESSAGE_ID_INVALID")
+    if query.message == stored.copies[link.me.id].message and query.reply_markup is None:
+        raise Refused(400, "MESSAGE_NOT_MODIFIED")
+    change(stored, query.message, query.reply_markup)
+    return tl.Updates([], [], [], datetime.now(UTC), 0)
+
+
+@handles(fn.messages.DeleteMessagesRequest)
+def delete(link: Link, query: Any) -> tl.messages.AffectedMessages:
+    me = link.me
+    gone = [n for n in query.id[:100] if (s := link.lab.chats.messages.get(n)) and me.id in s.copies]
+    for number in gone:
+        stored = link.lab.chats.messages.pop(number)
+        for owner in {stored.sender, stored.to} if query.revoke else {me}:
+            pts = owner.next_pts()
+            owner.notify(tl.UpdateDeleteMessages([stored.copies[owner.id].id], pts, 1), pts=pts)
+    return tl.messages.AffectedMessages(me.pts, len(gone))
+
+
+@handles(fn.messages.ReadHistoryRequest)
+def read(link: Link, query: Any) -> tl.messages.AffectedMessages:
+    return tl.messages.AffectedMessages(link.me.pts, 0)

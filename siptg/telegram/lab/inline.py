@@ -1,0 +1,152 @@
+"""Bots' inline results sent by users, and the buttons under messages."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import attrs
+from telethon.tl import functions as fn
+from telethon.tl import types as tl
+
+from siptg.telegram.lab.accounts import LabUser, random_id
+from siptg.telegram.lab.chats import Stored, change, deliver
+from siptg.telegram.lab.handlers import handles
+from siptg.telegram.lab.link import Link, Refused
+
+ANSWER_WITHIN = 10.0
+"""Seconds a bot has; Telegram gives about as much."""
+DC = 2
+
+
+@attrs.define(eq=False)
+class Query:
+    bot: LabUser
+    asker: LabUser
+    answered: asyncio.Future[list[Any]]
+    results: dict[str, Any] = attrs.field(factory=dict)
+
+
+@attrs.define(eq=False)
+class Inline:
+    queries: dict[int, Query] = attrs.field(factory=dict)
+    presses: dict[int, tuple[LabUser, asyncio.Future[Any]]] = attrs.field(factory=dict)
+
+
+def _inline_id(stored: Stored, number: int) -> tl.InputBotInlineMessageID:
+    return tl.InputBotInlineMessageID(DC, number, stored.inline_hash)
+
+
+@handles(fn.messages.GetInlineBotResultsRequest)
+async def ask_bot(link: Link, query: Any) -> tl.messages.BotResults:
+    """Asks the bot and waits for its setInlineBotResults."""
+    bot, me, inline = link.find(query.bot), link.me, link.lab.inline
+    if not bot.is_bot:
+        raise Refused(400, "BOT_INVALID")
+    number, loop = random_id(), asyncio.get_running_loop()
+    asked = inline.queries[number] = Query(bot, me, loop.create_future())
+    if len(inline.queries) > 1000:
+        del inline.queries[next(iter(inline.queries))]
+    update = tl.UpdateBotInlineQuery(
+        number, me.id, query.query, query.offset, peer_type=tl.InlineQueryPeerTypePM()
+    )
+    bot.notify(update, me)
+    try:
+        results = await asyncio.wait_for(asked.answered, ANSWER_WITHIN)
+    except TimeoutError:
+        raise Refused(400, "BOT_RESPONSE_TIMEOUT") from None
+    asked.results = {result.id: result for result in results}
+    shown = [
+        tl.BotInlineResult(
+            r.id,
+            r.type,
+            tl.BotInlineMessageText(r.send_message.message, reply_markup=r.send_message.reply_markup),
+            title=r.title,
+        )
+        for r in results
+    ]
+    return tl.messages.BotResults(number, shown, 0, [bot.user(me)])
+
+
+@handles(fn.messages.SetInlineBotResultsRequest)
+def give_results(link: Link, query: Any) -> bool:
+    asked = link.lab.inline.queries.get(query.query_id)
+    if asked is None or asked.bot is not link.me or asked.answered.done():
+        raise Refused(400, "QUERY_ID_INVALID")
+    asked.answered.set_result(query.results)
+    return True
+
+
+@handles(fn.messages.SendInlineBotResultRequest)
+def send_result(link: Link, query: Any) -> tl.Updates:
+    asked = link.lab.inline.queries.get(query.query_id)
+    if asked is None or asked.asker is not link.me or query.id not in asked.results:
+        raise Refused(400, "RESULT_ID_INVALID")
+    body, to = asked.results[query.id].send_message, link.find(query.peer)
+    sent = deliver(
+        link, to, body.message, query.random_id, markup=body.reply_markup, via=asked.bot
+    )
+    number = sent.updates[0].id
+    stored = link.lab.chats.messages[number]
+    update = tl.UpdateBotInlineSend(
+        link.me.id, asked.bot.username or "", query.id, msg_id=_inline_id(stored, number)
+    )
+    asked.bot.notify(update, link.me)
+    return sent
+
+
+@handles(fn.messages.EditInlineBotMessageRequest)
+def edit_inline(link: Link, query: Any) -> bool:
+    stored = link.lab.chats.messages.get(query.id.id)
+    if stored is None or stored.via is not link.me or query.id.access_hash != stored.inline_hash:
+        raise Refused(400, "MESSAGE_ID_INVALID")
+    change(stored, query.message, query.reply_markup)
+    return True
+
+
+@handles(fn.messages.GetBotCallbackAnswerRequest)
+async def press(link: Link, query: Any) -> tl.messages.BotCallbackAnswer:
+    """A button: told to the message's bot, or the bot it was sent through, whose answer is waited for."""
+    stored, me, presses = link.lab.chats.messages.get(query.msg_id), link.me, link.lab.inline.presses
+    if stored is None or me.id not in stored.copies:
+        raise Refused(400, "MESSAGE_ID_INVALID")
+    bot = stored.via or stored.sender
+    if not bot.is_bot or not _has_button(stored.copies[me.id].reply_markup, query.data):
+        raise Refused(400, "DATA_INVALID")
+    number = random_id()
+    waiting: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    presses[number] = bot, waiting
+    if stored.via:
+        at = stored.copies[stored.sender.id].id
+        update: Any = tl.UpdateInlineBotCallbackQuery(
+            number, me.id, _inline_id(stored, at), 1, query.data
+        )
+    else:
+        update = tl.UpdateBotCallbackQuery(
+            number, me.id, tl.PeerUser(me.id), stored.copies[bot.id].id, 1, query.data
+        )
+    bot.notify(update, me)
+    try:
+        return await asyncio.wait_for(waiting, ANSWER_WITHIN)
+    except TimeoutError:
+        raise Refused(400, "BOT_RESPONSE_TIMEOUT") from None
+    finally:
+        presses.pop(number, None)
+
+
+@handles(fn.messages.SetBotCallbackAnswerRequest)
+def answer_press(link: Link, query: Any) -> bool:
+    bot, waiting = link.lab.inline.presses.get(query.query_id, (None, None))
+    if bot is not link.me or waiting is None or waiting.done():
+        raise Refused(400, "QUERY_ID_INVALID")
+    waiting.set_result(
+        tl.messages.BotCallbackAnswer(
+            query.cache_time, alert=query.alert, message=query.message, url=query.url
+        )
+    )
+    return True
+
+
+def _has_button(markup: Any, data: bytes | None) -> bool:
+    rows = getattr(markup, "rows", None) or []
+    return any(getattr(b, "data", None) == data for row in rows for b in row.buttons)
