@@ -123,7 +123,8 @@ def _run(work: Coroutine[Any, Any, Any]) -> Any:
     from siptg.app.store import SealBroken, StoreError
     from siptg.app.telegram_login import NotLoggedIn
     from siptg.rtp.codecs.opus import LibopusMissing
-    from siptg.telegram.client import NotSignedIn, TelegramRefused
+    from siptg.telegram.client import NotSignedIn
+    from siptg.telegram.people import TelegramRefused
 
     known = (StoreError, SealBroken, NotLoggedIn, NotSignedIn, TelegramRefused, LibopusMissing, OSError)
     try:

@@ -18,12 +18,13 @@ from siptg.app.legs import Leg
 from siptg.app.lines import Line
 from siptg.app.numbers import Wish
 from siptg.app.store import CallRecord, Store, StoreError
-from siptg.app.telegram_leg import TelegramLeg, cause_of_refusal
+from siptg.app.telegram_leg import CAUSES, TelegramLeg
 from siptg.rtp.audio import Frame
 from siptg.rtp.clock import MediaClock
 from siptg.rtp.tones import sound
 from siptg.telegram.chat import Cards
-from siptg.telegram.client import Account, Person, TelegramRefused
+from siptg.telegram.client import Account
+from siptg.telegram.people import Person, TelegramRefused
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ class HouseDesk:
         try:
             return TelegramLeg(await self.account.call(self.person))
         except TelegramRefused as refused:
-            raise Refused(cause_of_refusal(refused), str(refused)) from None
+            raise Refused(CAUSES[refused.cause], refused.text) from None
 
     async def dial(self, line: str, wish: Wish) -> Leg:
         found = self.lines(line)

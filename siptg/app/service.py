@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 from siptg.app import cards
-from siptg.app.causes import FACES, Cause, words
+from siptg.app.causes import Cause, words
 from siptg.app.config import Config
 from siptg.app.conversation import Conversation
 from siptg.app.house_desk import HouseDesk, terms_of
@@ -25,7 +25,8 @@ from siptg.phone import Incoming
 from siptg.rtp.clock import MediaClock
 from siptg.sip.registration import RegistrationState
 from siptg.telegram.chat import Cards, Press
-from siptg.telegram.client import Account, ChatMessage, Person, TelegramRefused
+from siptg.telegram.client import Account, ChatMessage
+from siptg.telegram.people import Person, TelegramRefused
 
 log = logging.getLogger(__name__)
 

@@ -7,15 +7,33 @@ from collections.abc import AsyncIterator
 from siptg.app.causes import Cause
 from siptg.app.legs import Answered, Ended, LegEvent, Party, Ringing
 from siptg.rtp.audio import AudioPort
-from siptg.telegram import calls as telegram
+from siptg.telegram import events
+from siptg.telegram.calls import TelegramCall
+from siptg.telegram.people import TelegramCause
 
-CAUSES: dict[telegram.TelegramCause, Cause] = {}
+CAUSES: dict[TelegramCause, Cause] = {
+    TelegramCause.HANGUP: Cause.HANGUP,
+    TelegramCause.BUSY: Cause.BUSY,
+    TelegramCause.NO_ANSWER: Cause.NO_ANSWER,
+    TelegramCause.UNREACHABLE: Cause.NOT_REACHED,
+    TelegramCause.ELSEWHERE: Cause.ELSEWHERE,
+    TelegramCause.LOST: Cause.LOST,
+    TelegramCause.FAILED: Cause.LOST,
+    TelegramCause.SECURITY: Cause.INTERNAL,
+    TelegramCause.PRIVACY: Cause.PRIVACY,
+    TelegramCause.BLOCKED: Cause.BLOCKED,
+    TelegramCause.OLD_CLIENT: Cause.OLD_CLIENT,
+    TelegramCause.FLOOD: Cause.FLOOD,
+    TelegramCause.SILENT: Cause.TELEGRAM_SILENT,
+    TelegramCause.UNKNOWN: Cause.NOT_REACHED,
+    TelegramCause.INTERNAL: Cause.INTERNAL,
+}
 
 
 class TelegramLeg:
     """A person on Telegram, called by the phone account or calling it."""
 
-    def __init__(self, call: telegram.TelegramCall) -> None:
+    def __init__(self, call: TelegramCall) -> None:
         self._call = call
         self._answered = False
         self.party = Party(call.person.username or str(call.person.id), call.person.name)
@@ -31,13 +49,13 @@ class TelegramLeg:
     async def events(self) -> AsyncIterator[LegEvent]:
         async for event in self._call.events():
             match event:
-                case telegram.Ringing():
+                case events.Ringing():
                     yield Ringing()
-                case telegram.Answered():
+                case events.Answered():
                     self._answered = True
                     yield Answered()
-                case telegram.Ended(cause, detail):
-                    yield Ended(CAUSES.get(cause, Cause.INTERNAL), detail)
+                case events.Ended(cause, detail):
+                    yield Ended(CAUSES[cause], detail)
                 case _:
                     continue  # a path that was lost and came back is the media's own business
 
@@ -52,10 +70,7 @@ class TelegramLeg:
         """Telegram has no hold; what she hears meanwhile comes through the bridge."""
 
     async def press(self, digit: str) -> None:
-        """Keys reach a person as text on the card, not as sound."""
+        """Keys that the party pressed are no sound in her ear (SP-16)."""
 
     async def hangup(self, cause: Cause = Cause.HANGUP) -> None:
-        if self._call.outgoing or self._answered:
-            await self._call.hangup()
-        else:
-            await self._call.decline()
+        await self._call.hangup()

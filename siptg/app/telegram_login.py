@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Awaitable, Callable
 
 from siptg.app.config import TelegramConfig
 from siptg.app.store import Store
-from siptg.telegram.client import Account, TelegramRefused, TelegramSettings
 from siptg.telegram.chat import Bot
+from siptg.telegram.client import Account, TelegramSettings
 from siptg.telegram.server import Server
 
 PHONE, BOT = "phone account", "bot"

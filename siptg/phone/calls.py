@@ -215,6 +215,11 @@ class Incoming:
         return self._handle.session.remote
 
     @property
+    def number(self) -> str:
+        """Whom they want: the user part of the Request-URI."""
+        return self._handle.session.request.uri.user or ""
+
+    @property
     def audio(self) -> MediaStream:
         return self._handle.stream
 

@@ -48,12 +48,17 @@ class Tunable(Protocol):
 
 
 def join_rates(a: AudioPort, b: AudioPort) -> int:
-    """Bring two ports to one rate, by tuning one that can; ValueError where neither can."""
-    if a.rate != b.rate:
-        if isinstance(a, Tunable):
-            a.tune(b.rate)
-        elif isinstance(b, Tunable):
-            b.tune(a.rate)
-        else:
-            raise ValueError(f"cannot join audio at {a.rate} and {b.rate} samples a second")
-    return a.rate
+    """Bring two ports to one rate: the higher is tuned down where it can be, for that costs less, else
+    the lower up. ValueError where neither can.
+    """
+    if a.rate == b.rate:
+        return a.rate
+    high, low = (a, b) if a.rate > b.rate else (b, a)
+    for port, rate in ((high, low.rate), (low, high.rate)):
+        if isinstance(port, Tunable):
+            try:
+                port.tune(rate)
+            except ValueError:
+                continue  # its codec has one rate
+            return rate
+    raise ValueError(f"cannot join audio at {a.rate} and {b.rate} samples a second")

@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator
 from typing import Any, Self
 
 import attrs
-from telethon import events, helpers
+from telethon import Button, TelegramClient, events, helpers
 from telethon.tl import functions as fn
 from telethon.tl import types as tl
 
@@ -282,21 +282,16 @@ class Cards:
     def _answer_soon(self, query: int, text: str) -> None:
         self._do(self.answer(query, text))
 
-    def _markup(self, person: Person, token: str, card: Card) -> tl.ReplyInlineMarkup | None:
-        if not card.rows:
-            return None
+    def _markup(self, person: Person, token: str, card: Card) -> Any:
+        """By Telethon's own builder: the types behind buttons change with Telegram's layers."""
         rows = [
-            tl.KeyboardButtonRow(
-                [
-                    tl.KeyboardButtonCallback(
-                        b.label, f"{token}|{b.data}|{self._mac(person, token, b.data)}".encode()
-                    )
-                    for b in row
-                ]
-            )
+            [
+                Button.inline(b.label, f"{token}|{b.data}|{self._mac(person, token, b.data)}".encode())
+                for b in row
+            ]
             for row in card.rows
         ]
-        return tl.ReplyInlineMarkup(rows)
+        return TelegramClient.build_reply_markup(rows) if rows else None
 
     def _mac(self, person: Person, token: str, data: str) -> str:
         """Binds a button to person and card (BT-20)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -170,6 +171,8 @@ class Account:
             await self._client.disconnect()
             raise NotSignedIn("Telegram does not know this session any more: run `siptg login` again")
         self.me = person_of(me)
+        # Telegram's group is proved sound now, in a thread: the first call shall not wait for it
+        self._proving = asyncio.create_task(self._prove())
         self._client.add_event_handler(self._update, events.Raw(tl_calls.UPDATES))
         self._client.add_event_handler(self._message, events.NewMessage(incoming=True))
         return self
@@ -180,11 +183,18 @@ class Account:
         for call in calls:
             await call.hangup()
         await asyncio.gather(*(call.wait_over(1.0) for call in calls))
+        self._proving.cancel()
+        await asyncio.gather(self._proving, return_exceptions=True)
         await self._client.disconnect()
 
     @property
     def session(self) -> str:
         return str(self._client.session.save())
+
+    @property
+    def telethon(self) -> Any:
+        """The client below, for this package's own rooms."""
+        return self._client
 
     @property
     def connected(self) -> bool:
@@ -253,6 +263,12 @@ class Account:
         if call in self._asking:
             self._asking.remove(call)
 
+    async def _prove(self) -> None:
+        try:
+            await self._secret()
+        except TelegramRefused as refused:
+            log.warning("no group for keys yet: %s", refused)
+
     async def _secret(self) -> Callable[[], Secret]:
         """Ready to draw our half of a key; TelegramRefused where Telegram's group is not sound."""
         version = self._group.version if self._group else 0
@@ -261,7 +277,7 @@ class Account:
         if isinstance(config, tl.messages.DhConfig):
             group = Group(int.from_bytes(config.p, "big"), config.g, config.version)
             try:
-                await asyncio.to_thread(group.check, os.urandom)
+                await asyncio.to_thread(_check, group)
             except KeyRefused as error:
                 raise TelegramRefused(TelegramCause.SECURITY, str(error)) from None
             self._group = group
@@ -325,6 +341,15 @@ class Account:
     async def ask(self, request: Any) -> Any:
         """One request of ours; TelegramRefused where Telegram says no, or nothing."""
         return await ask(self._client, request)
+
+
+_one_at_a_time = threading.Lock()
+
+
+def _check(group: Group) -> None:
+    """Prove a group sound; whoever comes meanwhile waits and finds it proved."""
+    with _one_at_a_time:
+        group.check(os.urandom)
 
 
 async def ask(client: TelegramClient, request: Any) -> Any:

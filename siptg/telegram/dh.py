@@ -12,8 +12,8 @@ from siptg.telegram.emoji import EMOJI
 SIZE = 256
 """Bytes of p, of public values as numbers, and of the shared key."""
 MARGIN = 1 << (2048 - 64)
-ROUNDS = 30
-"""Of Miller and Rabin: a composite p passes with a chance below 4**-30."""
+ROUNDS = 20
+"""Of Miller and Rabin: a composite p passes with a chance below 4**-20."""
 
 Chance = Callable[[int], bytes]
 """So many bytes that nobody can guess."""

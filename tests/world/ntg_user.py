@@ -65,7 +65,9 @@ class NtgCall:
     async def request(self, whom: Any) -> None:
         self._g = await self._draw()
         committed, number = hashlib.sha256(self._g).digest(), random.getrandbits(31)
-        asked = fn.phone.RequestCallRequest(whom, number, committed, self.user.protocol())
+        asked = fn.phone.RequestCallRequest(
+            whom, g_a_hash=committed, protocol=self.user.protocol(), random_id=number
+        )
         await self.take((await self.user.client(asked)).phone_call)
 
     async def answer(self) -> None:
@@ -74,15 +76,20 @@ class NtgCall:
         await self.take((await self.user.client(asked)).phone_call)
 
     async def hangup(self) -> None:
-        if self.ended.done():
-            return
-        reason = tl.PhoneCallDiscardReasonHangup()
-        await self.user.client(fn.phone.DiscardCallRequest(self.peer, 0, reason, 0))
-        self.end("Hangup")
+        await self._discard(tl.PhoneCallDiscardReasonHangup())
 
-    def end(self, reason: str) -> None:
+    async def decline(self) -> None:
+        await self._discard(tl.PhoneCallDiscardReasonBusy())
+
+    async def _discard(self, reason: Any) -> None:
         if not self.ended.done():
-            self.ended.set_result(reason)
+            self.end(reason)
+            await self.user.client(fn.phone.DiscardCallRequest(self.peer, 0, reason, 0))
+
+    def end(self, reason: Any) -> None:
+        if not self.ended.done():
+            name = type(reason).__name__ if reason else "none"
+            self.ended.set_result(name.removeprefix("PhoneCallDiscardReason"))
 
     async def take(self, said: Any) -> None:
         """What the server says of the call, as a result or as an update."""
@@ -108,8 +115,7 @@ class NtgCall:
                     raise ValueError("the keys differ")
                 self._talk(key)
             case tl.PhoneCallDiscarded():
-                name = type(said.reason).__name__ if said.reason else "none"
-                self.end(name.removeprefix("PhoneCallDiscardReason"))
+                self.end(said.reason)
 
     def receive(self, packet: bytes) -> None:
         """Signalling of the other side; the engine gets it once it has the key."""

@@ -147,6 +147,16 @@ def answer_press(link: Link, query: Any) -> bool:
     return True
 
 
-def _has_button(markup: Any, data: bytes | None) -> bool:
+def buttons_of(markup: Any) -> list[tuple[str, bytes]]:
+    """Label and data of each button that calls back; newer layers keep the data in its type."""
     rows = getattr(markup, "rows", None) or []
-    return any(getattr(b, "data", None) == data for row in rows for b in row.buttons)
+    found = []
+    for button in (button for row in rows for button in row.buttons):
+        data = getattr(getattr(button, "type", button), "data", None)
+        if data is not None:
+            found.append((button.text, bytes(data)))
+    return found
+
+
+def _has_button(markup: Any, data: bytes | None) -> bool:
+    return any(own == data for _, own in buttons_of(markup))

@@ -1,0 +1,1 @@
+"""Measurements of siptg beside its peers: `python -m bench` writes benchmarks.json and a table."""
