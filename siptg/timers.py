@@ -47,7 +47,9 @@ class TimerQueue:
         return self._heap[0][0] if self._heap else None
 
     def fire_due(self, now: float) -> None:
-        """Fire every timer whose deadline has come, in order, each with its own deadline as `now`."""
+        """Fire every timer whose deadline has come, in order, each with its own deadline as
+        `now`.
+        """
         while (deadline := self.next_deadline()) is not None and deadline <= now:
             _, _, owner, timer = heapq.heappop(self._heap)
             self.cancel(owner, timer)

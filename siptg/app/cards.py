@@ -42,7 +42,7 @@ def talking(party: Party, keys: str = "") -> Card:
     pressed = f"\n{keys}" if keys else ""
     return Card(
         f"{party}{pressed}",
-        tuple(tuple(Button(key, key) for key in row) for row in KEYS) + (_END,),
+        (*(tuple(Button(key, key) for key in row) for row in KEYS), _END),
     )
 
 

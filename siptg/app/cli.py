@@ -31,9 +31,9 @@ _console = Console(stderr=True)
 
 @app.command()
 def demo(
-    report: Annotated[
-        Path, typer.Option(help="Where the result goes as JSON.")
-    ] = Path("demo-report.json"),
+    report: Annotated[Path, typer.Option(help="Where the result goes as JSON.")] = Path(
+        "demo-report.json"
+    ),
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the log too.")] = False,
 ) -> None:
     """Two whole calls on this machine, measured: a Telegram user and a PBX talk through siptg.
@@ -54,7 +54,8 @@ def demo(
 def run(config: ConfigOption = DEFAULT_PATH) -> None:
     """Serve: sign in to Telegram, register the lines, make and take calls until Ctrl-C.
 
-    Ctrl-C (or SIGTERM) ends calls with BYE and discardCall and takes registrations back, within 5 s.
+    Ctrl-C (or SIGTERM) ends calls with BYE and discardCall and takes registrations back, within
+    five seconds.
 
     Example: `siptg run --config /etc/siptg.toml`
     """
@@ -126,7 +127,15 @@ def _run(work: Coroutine[Any, Any, Any]) -> Any:
     from siptg.telegram.client import NotSignedIn
     from siptg.telegram.people import TelegramRefused
 
-    known = (StoreError, SealBroken, NotLoggedIn, NotSignedIn, TelegramRefused, LibopusMissing, OSError)
+    known = (
+        StoreError,
+        SealBroken,
+        NotLoggedIn,
+        NotSignedIn,
+        TelegramRefused,
+        LibopusMissing,
+        OSError,
+    )
     try:
         return _loop_runner()(_until_signal(work))
     except known as error:

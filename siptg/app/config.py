@@ -1,4 +1,6 @@
-"""Configuration: one TOML file, read into frozen values; a mistake names file, key and what was expected."""
+"""Configuration: one TOML file, read into frozen values; a mistake names file, key and what was
+expected.
+"""
 
 from __future__ import annotations
 
@@ -77,7 +79,8 @@ class LineConfig:
 class StoreConfig:
     path: Path = Path("siptg.db")
     key_file: Path = Path("siptg.key")
-    """Key that seals the Telegram sessions in the store; made on first use, readable by us alone."""
+    """Key that seals the Telegram sessions in the store; made on first use, readable by us alone.
+    """
 
 
 @attrs.frozen
@@ -114,7 +117,9 @@ def read(table: Mapping[str, Any], source: str, base: Path = Path()) -> Config:
     try:
         config = _converter(base).structure(table, Config)
     except (ClassValidationError, ValueError, TypeError, KeyError) as error:
-        complaints = [_plain(line) for line in transform_error(error, path="", format_exception=_say)]
+        complaints = [
+            _plain(line) for line in transform_error(error, path="", format_exception=_say)
+        ]
         raise ConfigError("\n".join(f"{source}: {line}" for line in complaints)) from None
     for complaint in _check(config):
         raise ConfigError(f"{source}: {complaint}")
@@ -140,7 +145,9 @@ def _check(config: Config) -> list[str]:
                 if text is not None and not Uri.parse(text).host:
                     found.append(f"lines[{n}].{key}: an address with a host expected, not {text!r}")
             except SipError as error:
-                found.append(f"lines[{n}].{key}: a SIP address expected (sip:…), not {text!r}: {error}")
+                found.append(
+                    f"lines[{n}].{key}: a SIP address expected (sip:…), not {text!r}: {error}"
+                )
         for codec in line.codecs:
             if codec.lower() not in {"pcmu", "pcma", "opus"}:
                 found.append(f"lines[{n}].codecs: PCMU, PCMA or opus expected, not {codec!r}")
@@ -160,7 +167,9 @@ def _is_host_port(text: str) -> bool:
 
 
 def _converter(base: Path) -> Converter:
-    """Strict: unknown keys and wrong types are errors; `env:NAME` and `file:PATH` stand for secrets."""
+    """Strict: unknown keys and wrong types are errors; `env:NAME` and `file:PATH` stand for
+    secrets.
+    """
     converter = Converter(forbid_extra_keys=True)
     secrets = _secret(base)
 

@@ -1,7 +1,7 @@
 """All that one Telegram person is engaged in, and what she may do: a table over flows.
 
-Each row is one arc of the conversation's figure. Held parties, second calls and reconnection join it
-as states of their own; the flows that do the waiting are in `flows.py`.
+Each row is one arc of the conversation's figure. Held parties, second calls and reconnection join
+it as states of their own; the flows that do the waiting are in `flows.py`.
 """
 
 from __future__ import annotations
@@ -83,9 +83,7 @@ class Conversation:
 
     def _call_her_back(self, wish: Wish, line: LineTerms) -> None:
         self._begin(
-            OutgoingFlow(
-                self.desk, self.person, line, self._connected, Party(wish.user), wish=wish
-            )
+            OutgoingFlow(self.desk, self.person, line, self._connected, Party(wish.user), wish=wish)
         )
 
     def _ring_her(self, caller: Leg, party: Party, line: LineTerms) -> None:

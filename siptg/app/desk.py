@@ -9,11 +9,12 @@ from typing import Protocol
 import attrs
 
 from siptg.app.bridge import Beat, Sounds
-from siptg.app.cards import Card, ShownCard
+from siptg.app.cards import ShownCard
 from siptg.app.causes import Cause
 from siptg.app.legs import Leg
 from siptg.app.numbers import Wish
 from siptg.app.store import CallRecord
+from siptg.telegram.cards import Card
 
 
 class Refused(Exception):

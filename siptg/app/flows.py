@@ -1,7 +1,7 @@
 """One call of a conversation from its first ring to its record, one class a direction.
 
-A flow owns two legs: her, on Telegram, and the party on the line. However it ends, cancelled too, it
-has hung up both and left a record.
+A flow owns two legs: her, on Telegram, and the party on the line. However it ends, cancelled too,
+it has hung up both and left a record.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 import attrs
 
@@ -181,7 +182,8 @@ class OutgoingFlow(Flow):
         calling = asyncio.create_task(self._ring_her())
         try:
             async with asyncio.timeout(self.line.callback_seconds):
-                await asyncio.wait({calling, self._her_own}, return_when=asyncio.FIRST_COMPLETED)
+                either: set[asyncio.Future[Any]] = {calling, self._her_own}
+                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         except TimeoutError:
             return Cause.NO_ANSWER, ""
         finally:

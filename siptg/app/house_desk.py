@@ -1,4 +1,6 @@
-"""The desk of one person in the running house: what her conversation asks, done by the real parts."""
+"""The desk of one person in the running house: what her conversation asks, done by the real
+parts.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from datetime import UTC, datetime
 import attrs
 
 from siptg.app.bridge import Sounds
-from siptg.app.cards import Card, ShownCard
+from siptg.app.cards import ShownCard
 from siptg.app.causes import Cause
 from siptg.app.config import LineConfig
 from siptg.app.desk import LineTerms, Refused
@@ -22,6 +24,7 @@ from siptg.app.telegram_leg import CAUSES, TelegramLeg
 from siptg.rtp.audio import Frame
 from siptg.rtp.clock import MediaClock
 from siptg.rtp.tones import sound
+from siptg.telegram.cards import Card
 from siptg.telegram.chat import Cards
 from siptg.telegram.client import Account
 from siptg.telegram.people import Person, TelegramRefused

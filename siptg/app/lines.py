@@ -11,15 +11,15 @@ from typing import Self
 
 import attrs
 
+from siptg.app.causes import Cause, cause_of_status
 from siptg.app.config import LineConfig
 from siptg.app.desk import Refused
-from siptg.app.causes import Cause, cause_of_status
 from siptg.app.numbers import Wish
 from siptg.app.sip_leg import SipLeg
 from siptg.phone import Incoming, Phone
 from siptg.rtp.clock import MediaClock
-from siptg.sip.registration import RegistrationState
 from siptg.sip.errors import SipError
+from siptg.sip.registration import RegistrationState
 
 log = logging.getLogger(__name__)
 

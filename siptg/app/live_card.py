@@ -6,8 +6,9 @@ import asyncio
 
 import attrs
 
-from siptg.app.cards import Card, ShownCard
+from siptg.app.cards import ShownCard
 from siptg.app.desk import Desk
+from siptg.telegram.cards import Card
 
 
 @attrs.define(eq=False)

@@ -11,7 +11,8 @@ from typing import Any, TextIO
 import structlog
 
 _SECRETS = re.compile(
-    r"(?i)\b(response|nonce|cnonce|password|ufrag|pwd|inline|bot_token|api_hash)(=|: ?)(\"[^\"]*\"|[^\s,;]+)"
+    r"(?i)\b(response|nonce|cnonce|password|ufrag|pwd|inline|bot_token|api_hash)"
+    r"(=|: ?)(\"[^\"]*\"|[^\s,;]+)"
 )
 _TOKEN = re.compile(r"\b\d{5,}:[A-Za-z0-9_-]{8,}")
 _SIP_USER = re.compile(r"(?i)\b(sips?:|tel:)([^@;>\s]+)")

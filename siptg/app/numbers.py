@@ -1,4 +1,6 @@
-"""What a person sends to be dialled, and how a number is shown (SP-1 and SP-11 of the product plan)."""
+"""What a person sends to be dialled, and how a number is shown (SP-1 and SP-11 of the product
+plan).
+"""
 
 from __future__ import annotations
 
@@ -72,7 +74,9 @@ def _address(typed: str) -> Wish:
 
 
 def shown_name(name: str | None) -> str:
-    """A caller's name as plain text: no control, bidirectional or zero-width characters, 64 at most."""
+    """A caller's name as plain text: no control, bidirectional or zero-width characters, 64 at
+    most.
+    """
     if not name:
         return ""
     kept = "".join(c for c in name if unicodedata.category(c) not in {"Cc", "Cf", "Co", "Cs"})

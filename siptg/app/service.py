@@ -99,13 +99,17 @@ class Service:
     async def _meet_people(self) -> None:
         """Know whom lines are for: from the store, else by their user name on Telegram."""
         for known in await self.store.people():
-            self.router.know(Person(**{f: getattr(known, f) for f in ("id", "access_hash", "name", "username")}))
+            self.router.know(
+                Person(**{f: getattr(known, f) for f in ("id", "access_hash", "name", "username")})
+            )
         for line in self.lines:
             if self.router.person_of(line) is None and not line.config.person.isdigit():
                 try:
                     await self._know(await self.account.find(line.config.person.lstrip("@")))
                 except TelegramRefused as refused:
-                    log.error("line %s: %s is not found: %s", line.name, line.config.person, refused)
+                    log.error(
+                        "line %s: %s is not found: %s", line.name, line.config.person, refused
+                    )
 
     async def _know(self, person: Person) -> None:
         self.router.know(person)
@@ -182,7 +186,9 @@ class Service:
     def _party_calls(self, line: Line, call: Incoming) -> None:
         leg, person = SipLeg(call), self.router.person_of(line)
         if person is None:
-            log.warning("< a call on line %s, but %s is not known yet", line.name, line.config.person)
+            log.warning(
+                "< a call on line %s, but %s is not known yet", line.name, line.config.person
+            )
             self._do(leg.hangup(Cause.NOT_REACHED))
             return
         self._conversation(person).party_calls(leg, leg.party, terms_of(line.config))

@@ -12,7 +12,9 @@ from siptg.sip.uri import NameAddr
 
 
 def party_of(address: NameAddr) -> Party:
-    """Who somebody is by SIP: the user part as number, the display name as name (RFC 3261 §20.20)."""
+    """Who somebody is by SIP: the user part as number, the display name as name (RFC 3261
+    §20.20).
+    """
     user = address.uri.user or ""
     withheld = user.lower() in {"", "anonymous", "unknown"}
     return Party("" if withheld else user, address.display_name or None)

@@ -19,12 +19,10 @@ class NotLoggedIn(Exception):
 
 
 def settings_of(config: TelegramConfig, session: str = "") -> TelegramSettings:
-    server = config.server and Server(
-        dc_id=config.server.dc_id,
-        host=config.server.host,
-        port=config.server.port,
-        public_key=config.server.public_key,
-    )
+    server = None
+    if config.server is not None:
+        other = config.server
+        server = Server(other.dc_id, other.host, other.port, other.public_key)
     return TelegramSettings(
         api_id=config.api_id,
         api_hash=config.api_hash,

@@ -4,19 +4,9 @@ What you may do next is the type you hold: an `Incoming` call rings and is answe
 `Outgoing` one is awaited or cancelled, and both become a `Call`.
 """
 
-from siptg.phone.calls import (
-    Answered,
-    Call,
-    CallFailed,
-    Digit,
-    Ended,
-    Held,
-    Incoming,
-    Outgoing,
-    PhoneEvent,
-    Ringing,
-)
+from siptg.phone.calls import Call, CallFailed, Digit, Held, Incoming, Outgoing, PhoneEvent
 from siptg.phone.phone import Phone
+from siptg.sip.events import Answered, Ended, Ringing
 
 __all__ = [
     "Answered",

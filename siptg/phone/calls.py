@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import attrs
 
@@ -132,7 +132,8 @@ class Call:
         self._hush()
         self._saying = sound(what, self.audio.rate), done
         self._lift()
-        await asyncio.wait({done, self._handle.ended}, return_when=asyncio.FIRST_COMPLETED)
+        either: set[asyncio.Future[Any]] = {done, self._handle.ended}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
 
     def listen(self, ear: Callable[[Frame], None]) -> None:
         """Give every 20 ms that the other end says to `ear`, until the call ends."""
@@ -283,7 +284,8 @@ class Outgoing:
 
     async def _first(self, what: asyncio.Future[T]) -> T:
         ended = self._handle.ended
-        await asyncio.wait({what, ended}, return_when=asyncio.FIRST_COMPLETED)
+        either: set[asyncio.Future[Any]] = {what, ended}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         if not what.done():
             raise CallFailed(ended.result())
         return what.result()

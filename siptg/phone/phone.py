@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Self
 
 import attrs
@@ -147,8 +147,11 @@ class Phone:
         if to.startswith(("sip:", "sips:", "tel:")):
             return Uri.parse(to)
         if self.account:
-            return attrs.evolve(Uri.parse(f"sip:{to}@invalid"), host=self.account.uri.host,
-                                port=self.account.uri.port)
+            return attrs.evolve(
+                Uri.parse(f"sip:{to}@invalid"),
+                host=self.account.uri.host,
+                port=self.account.uri.port,
+            )
         raise ValueError(f"{to!r} has no host, and this phone has no account to take one from")
 
     async def _near_address(self) -> str:

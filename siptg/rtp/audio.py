@@ -48,7 +48,8 @@ class Tunable(Protocol):
 
 
 def join_rates(a: AudioPort, b: AudioPort) -> int:
-    """Bring two ports to one rate: the higher is tuned down where it can be, for that costs less, else
+    """Bring two ports to one rate: the higher is tuned down where it can be, for that costs less,
+    else
     the lower up. ValueError where neither can.
     """
     if a.rate == b.rate:

@@ -124,7 +124,9 @@ class JitterBuffer:
         self._next = self._filling_since = self._played_to = None
 
     def _shed(self, first: int) -> None:
-        """Old sound after a freeze, or a clock that runs too fast there: catch up by leaving out."""
+        """Old sound after a freeze, or a clock that runs too fast there: catch up by leaving
+        out.
+        """
         too_much = (self.delay + 0.2) * self.clock_rate
         while self._span() > too_much:
             del self._waiting[first]

@@ -207,9 +207,9 @@ def _event(section: MediaSection, codec: Codec) -> tuple[int | None, int]:
     """telephone-event for the codec's clock where it is there, else at 8 kHz (RFC 4733 §2.1)."""
     found: dict[int, int] = {}
     for number, rest in section.map("rtpmap").items():
-        name, _, rate = rest.partition("/")
-        if name.lower() == EVENT and number.isdigit() and rate.isdigit():
-            found.setdefault(int(rate), int(number))
+        name, _, clock = rest.partition("/")
+        if name.lower() == EVENT and number.isdigit() and clock.isdigit():
+            found.setdefault(int(clock), int(number))
     for rate in (codec.clock_rate, 8000):
         if rate in found and found[rate] < 128:
             return found[rate], rate

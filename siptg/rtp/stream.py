@@ -25,7 +25,9 @@ DEFAULT_CODECS = ("PCMU", "PCMA", "opus")
 
 
 class MediaStream(asyncio.DatagramProtocol):
-    """A telephone's mouth and ear. It fits signalling's `Media` by its shape: offer, answer, accept."""
+    """A telephone's mouth and ear. It fits signalling's `Media` by its shape: offer, answer,
+    accept.
+    """
 
     def __init__(self, codecs: Sequence[Codec], seed: int | None = None) -> None:
         chance = random.SystemRandom() if seed is None else random.Random(seed)
@@ -208,9 +210,7 @@ class MediaStream(asyncio.DatagramProtocol):
     def _send(self, payload_type: int, timestamp: int, payload: bytes, marker: bool) -> None:
         if self._transport is None or self._remote is None:
             return
-        packet = RtpPacket(
-            payload_type, self._sequence, timestamp, self._ssrc, payload, marker
-        )
+        packet = RtpPacket(payload_type, self._sequence, timestamp, self._ssrc, payload, marker)
         data = bytes(packet)
         self._transport.sendto(data, self._remote)
         self._sequence = (self._sequence + 1) & 0xFFFF

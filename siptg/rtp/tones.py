@@ -81,8 +81,10 @@ def tone(frequencies: list[float], rate: int) -> Sound:
     size, share = rate // 50, PEAK / len(frequencies)
     for n in itertools.count():
         # the phase is counted modulo a second, so that it stays exact for hours
-        at = (np.arange(size) + n * size) % rate if all(f.is_integer() for f in frequencies) else (
-            np.arange(size) + n * size
+        at = (
+            (np.arange(size) + n * size) % rate
+            if all(f.is_integer() for f in frequencies)
+            else (np.arange(size) + n * size)
         )
         waves = sum(np.sin(2 * np.pi * f * at / rate) for f in frequencies)
         yield (np.asarray(waves) * share).astype(np.int16)
@@ -124,7 +126,9 @@ def _file(path: Path, rate: int) -> Sound:
     return _frames(_resampled(samples, own, rate), rate)
 
 
-def _resampled(samples: np.ndarray[tuple[int, ...], np.dtype[np.float64]], own: int, rate: int) -> Samples:
+def _resampled(
+    samples: np.ndarray[tuple[int, ...], np.dtype[np.float64]], own: int, rate: int
+) -> Samples:
     """By straight lines between samples: enough for announcements at telephone quality."""
     if own != rate and len(samples):
         at = np.arange(int(len(samples) * rate / own)) * own / rate

@@ -1,1 +1,3 @@
-"""SIP signalling. Pure but for `transport` and `agent`: bytes and `now` in; bytes, events and a deadline out."""
+"""SIP signalling. Pure but for `transport` and `agent`: bytes and `now` in; bytes, events and a
+deadline out.
+"""

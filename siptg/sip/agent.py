@@ -94,7 +94,9 @@ class UserAgent:
         registration.begin()
         return registration
 
-    def invite(self, to: Uri | NameAddr, media: Media, *, account: SipAccount | None = None) -> Session:
+    def invite(
+        self, to: Uri | NameAddr, media: Media, *, account: SipAccount | None = None
+    ) -> Session:
         """Call somebody. The INVITE leaves as soon as the next hop's name is looked up."""
         name_addr = to if isinstance(to, NameAddr) else NameAddr(to)
         session = Session(self, name_addr, media)
@@ -114,7 +116,8 @@ class UserAgent:
         for session in list(self._sessions.values()):
             session.hangup(503 if session.incoming_unanswered else 0)
         leaving = [asyncio.ensure_future(r.close()) for r in self._registrations]
-        waiting = [*leaving, *(s.over for s in self._sessions.values())]
+        waiting: list[asyncio.Future[Any]] = [*leaving]
+        waiting += [session.over for session in self._sessions.values()]
         if waiting:
             await asyncio.wait(waiting, timeout=CLOSE_WITHIN)
         for task in leaving:

@@ -32,7 +32,9 @@ class Credentials:
 
 
 def parse_digest(text: str) -> dict[str, str]:
-    """The parameters of a Digest challenge or answer; ProtocolError for another scheme or garbage."""
+    """The parameters of a Digest challenge or answer; ProtocolError for another scheme or
+    garbage.
+    """
     scheme, _, rest = text.strip().partition(" ")
     if scheme.lower() != "digest":
         raise ProtocolError(f"the scheme {scheme[:20]!r} is not Digest")
@@ -64,7 +66,9 @@ class Client:
     _counts: OrderedDict[str, int] = attrs.field(factory=OrderedDict)
 
     def answer(self, challenges: Iterable[str], method: str, uri: str) -> str | None:
-        """The value of (Proxy-)Authorization for the best challenge we can meet; None without one."""
+        """The value of (Proxy-)Authorization for the best challenge we can meet; None
+        without one.
+        """
         able: dict[str, dict[str, str]] = {}
         for text in challenges:
             try:
@@ -90,7 +94,9 @@ class Client:
             while len(self._counts) > 16:
                 self._counts.popitem(last=False)
             qop, nc, cnonce = "auth", f"{count:08x}", self.ids.cnonce()
-        response = _response(name, f"{user}:{realm}:{password}", method, uri, nonce, qop, nc, cnonce)
+        response = _response(
+            name, f"{user}:{realm}:{password}", method, uri, nonce, qop, nc, cnonce
+        )
         parts = [
             f"username={quote(user)}",
             f"realm={quote(realm)}",

@@ -12,7 +12,9 @@ from siptg.sip.uri import NameAddr, Uri
 
 @attrs.define(eq=False)
 class Dialog:
-    """Identity, sequence numbers, route set and remote target. Made from a 2xx or an 18x with a tag."""
+    """Identity, sequence numbers, route set and remote target. Made from a 2xx or an 18x with a
+    tag.
+    """
 
     call_id: str
     local: NameAddr
@@ -55,7 +57,9 @@ class Dialog:
         )
 
     def request(self, method: str, sequence: int | None = None) -> Request:
-        """A request inside the dialog without Via and Contact (§12.2.1.1); ACK keeps its INVITE's number."""
+        """A request inside the dialog without Via and Contact (§12.2.1.1); ACK keeps its INVITE's
+        number.
+        """
         if sequence is None:
             self.local_sequence += 1
             sequence = self.local_sequence
@@ -78,7 +82,9 @@ class Dialog:
         return self.routes[0].uri if self.routes else self.target
 
     def check(self, request: Request) -> None:
-        """A request that came inside the dialog; ProtocolError 481 or 500 where it does not belong."""
+        """A request that came inside the dialog; ProtocolError 481 or 500 where it does not
+        belong.
+        """
         if request.from_.tag != self.remote.tag:
             raise ProtocolError("no such dialog", 481)
         number = request.cseq.number

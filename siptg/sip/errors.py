@@ -1,8 +1,8 @@
 """What can go wrong in SIP.
 
-    SipError
-    ├── ProtocolError     the peer's fault; carries the status to answer with
-    └── LocalError        ours: a verb that the state forbids, a value that cannot be written
+SipError
+├── ProtocolError     the peer's fault; carries the status to answer with
+└── LocalError        ours: a verb that the state forbids, a value that cannot be written
 """
 
 from __future__ import annotations

@@ -53,7 +53,9 @@ class Via:
 
     @property
     def sent_by(self) -> tuple[str, int]:
-        return self.host.strip("[]").lower(), self.port or (5061 if self.transport == "TLS" else 5060)
+        return self.host.strip("[]").lower(), self.port or (
+            5061 if self.transport == "TLS" else 5060
+        )
 
     def __str__(self) -> str:
         port = "" if self.port is None else f":{self.port}"

@@ -91,7 +91,7 @@ class _Message:
             if text is None:
                 raise ProtocolError(f"no {name}")
             value = self._cache[name] = parse(text)
-        return value  # type: ignore[no-any-return]
+        return value
 
     def _list(self, name: str, parse: Callable[[str], T]) -> list[T]:
         return [
@@ -176,7 +176,9 @@ class Request(_Message):
     def __bytes__(self) -> bytes:
         return self._bytes(f"{self.method} {self.uri} SIP/2.0")
 
-    def reply(self, status: int, reason: str | None = None, *, to_tag: str | None = None) -> Response:
+    def reply(
+        self, status: int, reason: str | None = None, *, to_tag: str | None = None
+    ) -> Response:
         """A response with what every response copies (RFC 3261 §8.2.6, §12.1.1)."""
         headers = Headers()
         for name in ("Via", "From", "To", "Call-ID", "CSeq"):

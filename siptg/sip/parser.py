@@ -1,4 +1,6 @@
-"""From bytes to messages (RFC 3261 §7, §18.3): strict where it decides something, lenient elsewhere."""
+"""From bytes to messages (RFC 3261 §7, §18.3): strict where it decides something, lenient
+elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -59,8 +61,11 @@ def parse(data: bytes, limits: Limits = LIMITS) -> Message:
     for line in lines:
         name, colon, _ = line.partition(":")
         if not colon or not name or len(line) > limits.line:
-            raise ProtocolError(f"not a header: {line[:60]!r}" if len(line) <= limits.line
-                                else f"a header of {len(line)} characters")
+            raise ProtocolError(
+                f"not a header: {line[:60]!r}"
+                if len(line) <= limits.line
+                else f"a header of {len(line)} characters"
+            )
         keys.append(key_of(name))
     for key in MANDATORY:
         if key not in keys:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import attrs
 
 from siptg.sip.auth import Digest
+from siptg.sip.dialog import Dialog
 from siptg.sip.errors import ProtocolError, SipError
 from siptg.sip.flow import Flow
 from siptg.sip.grammar import split
 from siptg.sip.message import Request, Response
 from siptg.sip.params import Params
-from siptg.sip.dialog import Dialog
 from siptg.sip.transactions.invite_server import InviteServer
 from siptg.sip.transactions.server import Server
 from siptg.sip.transactions.table import ServerTransaction
@@ -23,8 +23,22 @@ from siptg.sip.usages.registrar import Registrar
 if TYPE_CHECKING:
     from siptg.sip.stack import Stack
 
-KNOWN = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "REGISTER", "MESSAGE", "SUBSCRIBE",
-         "NOTIFY", "REFER", "UPDATE", "PRACK", "PUBLISH")
+KNOWN = (
+    "INVITE",
+    "ACK",
+    "CANCEL",
+    "BYE",
+    "OPTIONS",
+    "INFO",
+    "REGISTER",
+    "MESSAGE",
+    "SUBSCRIBE",
+    "NOTIFY",
+    "REFER",
+    "UPDATE",
+    "PRACK",
+    "PUBLISH",
+)
 
 
 class NoMedia:
@@ -63,7 +77,12 @@ class Front:
         if request.method == "ACK":
             self._ack(request, now)
             return
-        if request.method == "INVITE" and self.trusts is not None and request.to.tag is None and not self.trusts(flow):
+        if (
+            request.method == "INVITE"
+            and self.trusts is not None
+            and request.to.tag is None
+            and not self.trusts(flow)
+        ):
             stack.counters["untrusted"] += 1
             return
         if len(stack.transactions) >= stack.limits.transactions:
@@ -135,7 +154,11 @@ class Front:
             asked = request.from_.tag, request.call_id, request.cseq
             if asked in self.stack.transactions.invites:
                 return request.reply(482)  # the same request by two ways (§8.2.2.2)
-        if request.method == "INVITE" and request.body and request.content_type != "application/sdp":
+        if (
+            request.method == "INVITE"
+            and request.body
+            and request.content_type != "application/sdp"
+        ):
             refusal = request.reply(415)
             refusal.headers.add("Accept", "application/sdp")
             return refusal
@@ -185,7 +208,9 @@ class Front:
         server.user = session
         stack.announce(session)
 
-    def _register(self, request: Request, server: ServerTransaction, flow: Flow, now: float) -> None:
+    def _register(
+        self, request: Request, server: ServerTransaction, flow: Flow, now: float
+    ) -> None:
         if self.registrar is None or not self._passes(request, server, now):
             return
         try:
@@ -256,5 +281,3 @@ class Front:
         if flow.reliable or via.rport is not None:
             return flow
         return Flow(flow.transport, flow.local, (flow.remote[0], via.sent_by[1]))
-
-

@@ -111,7 +111,9 @@ class Session:
 
     async def _place(self, account: SipAccount) -> None:
         agent, media = self._agent, self._media
-        host, port = account.next_hop if account.password or account.proxy else self.remote.uri.address
+        host, port = (
+            account.next_hop if account.password or account.proxy else self.remote.uri.address
+        )
         try:
             flow = await agent.flow_to(host, port)
         except OSError as error:

@@ -186,7 +186,10 @@ class Stack:
         key = self.transactions.client_key(request)
         wire = _Wire(self, flow, flow.reliable)
         make = InviteClient if request.method == "INVITE" else Client
-        ended = lambda: self.transactions.clients.pop(key, None)  # noqa: E731
+
+        def ended() -> None:
+            self.transactions.clients.pop(key, None)
+
         made = make(request, user, wire, self.timers, self.times, ended)
         self.transactions.clients[key] = made
         made.start(now)
@@ -239,5 +242,3 @@ class Stack:
         shown = f"[{host}]" if ":" in host else host
         params = Params({"branch": branch or self.ids.branch(), "rport": None})
         request.headers.prepend("Via", str(Via(flow.transport, shown, port, params)))
-
-

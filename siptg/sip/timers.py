@@ -1,4 +1,6 @@
-"""The times of RFC 3261 §17 and what follows from them; settings, so that a test bench may shrink them."""
+"""The times of RFC 3261 §17 and what follows from them; settings, so that a test bench may shrink
+them.
+"""
 
 from __future__ import annotations
 

@@ -13,7 +13,9 @@ from siptg.sip.params import NONE, Params
 
 DEFAULT_PORTS = {"sip": 5060, "sips": 5061}
 _TEL = re.compile(r"\+?[0-9A-Fa-f*#\-.()]+\Z")
-_SIP = re.compile(r"(sips?):(?:([^@]*)@)?(\[[^\]]*\]|[^:;?\s]*)(?::([0-9]*))?(;[^?]*)?(\?.*)?\Z", re.I)
+_SIP = re.compile(
+    r"(sips?):(?:([^@]*)@)?(\[[^\]]*\]|[^:;?\s]*)(?::([0-9]*))?(;[^?]*)?(\?.*)?\Z", re.I
+)
 
 
 @attrs.frozen
@@ -57,7 +59,9 @@ class Uri:
             if any(c in params for c in ' <>"\r\n\t'):
                 raise ProtocolError(f"bad parameters in {text[:60]!r}")
             parsed = Params.parse(params[1:])
-        return cls(scheme.lower(), user, host, number, parsed, headers[1:] if headers else "", password)
+        return cls(
+            scheme.lower(), user, host, number, parsed, headers[1:] if headers else "", password
+        )
 
     @classmethod
     def _parse_other(cls, text: str) -> Uri:
@@ -84,9 +88,13 @@ class Uri:
 
     def equals(self, other: Uri) -> bool:
         """Equality of RFC 3261 §19.1.4: users with case, hosts without, escapes decoded, and
-        user, ttl, method, maddr and transport must agree; other parameters only where both have them.
+        user, ttl, method, maddr and transport must agree; others only where both have them.
         """
-        if (self.scheme, self.host.lower(), self.port) != (other.scheme, other.host.lower(), other.port):
+        if (self.scheme, self.host.lower(), self.port) != (
+            other.scheme,
+            other.host.lower(),
+            other.port,
+        ):
             return False
         if self.scheme not in DEFAULT_PORTS:
             return _digits(self.host) == _digits(other.host)
@@ -132,7 +140,9 @@ class NameAddr:
         if opening < 0:
             spec, semicolon, params = text.partition(";")
             if "," in spec or "?" in spec:
-                raise ProtocolError(f"an address with a comma or question mark wants brackets: {text[:60]!r}")
+                raise ProtocolError(
+                    f"an address with a comma or question mark wants brackets: {text[:60]!r}"
+                )
             parsed = Params.parse(params) if semicolon else NONE
             return cls(Uri.parse(spec.strip()), None, parsed)
         closing = text.find(">", opening)

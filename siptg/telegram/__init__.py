@@ -1,1 +1,3 @@
-"""Telegram accounts, chats and calls. Knows nothing of SIP; no Telethon object leaves this package."""
+"""Telegram accounts, chats and calls. Knows nothing of SIP; no Telethon object leaves this
+package.
+"""

@@ -34,7 +34,9 @@ class CallAudio:
         return self._rate
 
     def tune(self, rate: int) -> None:
-        """Opus speaks every rate: no resampling in the bridge. ValueError for one it does not know."""
+        """Opus speaks every rate: no resampling in the bridge. ValueError for one it does not
+        know.
+        """
         if rate not in RATES:
             raise ValueError(f"Opus does not speak at {rate}")
         if rate != self._rate:

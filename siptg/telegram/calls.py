@@ -13,7 +13,7 @@ from siptg.telegram import events
 from siptg.telegram.audio import CallAudio
 from siptg.telegram.cipher import SignallingCipher
 from siptg.telegram.dh import Secret, SharedKey
-from siptg.telegram.events import CallEvent, CallUpdate, Ended
+from siptg.telegram.events import CallEvent, CallUpdate, Ended, Ready
 from siptg.telegram.framing import AcknowledgedFraming
 from siptg.telegram.machine import CallMachine, CallTimes, Given, State
 from siptg.telegram.media import CallMedia, MediaEvents
@@ -32,7 +32,9 @@ class CallApi(Protocol):
     async def request(self, person: Person, commitment: bytes) -> CallUpdate: ...
     async def received(self, id: int, access_hash: int) -> None: ...
     async def accept(self, id: int, access_hash: int, g_b: bytes) -> CallUpdate: ...
-    async def confirm(self, id: int, access_hash: int, g_a: bytes, fingerprint: int) -> CallUpdate: ...
+    async def confirm(
+        self, id: int, access_hash: int, g_a: bytes, fingerprint: int
+    ) -> CallUpdate: ...
     async def discard(self, id: int, access_hash: int, reason: str, duration: float) -> None: ...
     async def signal(self, id: int, access_hash: int, data: bytes) -> None: ...
 
@@ -166,11 +168,13 @@ class TelegramCall:
 
         self._ask(ask())
 
-    def start_media(self, key: SharedKey, ready: events.Ready) -> None:
+    def start_media(self, key: SharedKey, ready: Ready) -> None:
         version = ready.versions[0] if ready.versions else "?"
         log.info("= call %s: protocol %s, key %s", self.id, version, self.emoji)
         if ready.reflectors and not ready.servers and not ready.p2p:
-            log.warning("call %s: only Telegram's own relays are offered; they are not spoken yet", self.id)
+            log.warning(
+                "call %s: only Telegram's own relays are offered; they are not spoken yet", self.id
+            )
         self._framing = AcknowledgedFraming(SignallingCipher(key.key, caller=self.outgoing))
         self._media = CallMedia(
             self.audio,

@@ -80,7 +80,9 @@ class _Live:
     person: Person
     token: str
     card: Card
-    sent: asyncio.Future[Any] = attrs.field(factory=lambda: asyncio.get_running_loop().create_future())
+    sent: asyncio.Future[Any] = attrs.field(
+        factory=lambda: asyncio.get_running_loop().create_future()
+    )
     message: MessageRef | None = None
 
     async def edit(self, card: Card) -> None:
@@ -146,7 +148,9 @@ class Cards:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def show(self, person: Person, card: Card) -> _Live | _Plain:
-        """A card in the chat with a person; plain text where buttons cannot be had. Never raises."""
+        """A card in the chat with a person; plain text where buttons cannot be had. Never
+        raises.
+        """
         if self._bot is not None:
             try:
                 return await self._show(self._bot, person, card)
@@ -193,7 +197,9 @@ class Cards:
             return  # answered, or too late for it
         timer.cancel()
         try:
-            await self._bot.ask(fn.messages.SetBotCallbackAnswerRequest(query, 0, message=text or None))
+            await self._bot.ask(
+                fn.messages.SetBotCallbackAnswerRequest(query, 0, message=text or None)
+            )
         except TelegramRefused as refused:
             log.info("a press was not answered: %s", refused)
 
@@ -211,7 +217,9 @@ class Cards:
                 raise TelegramRefused(TelegramCause.INTERNAL, "the bot gave no card")
             sent = await self._account.ask(
                 fn.messages.SendInlineBotResultRequest(
-                    peer, found.query_id, found.results[0].id,
+                    peer,
+                    found.query_id,
+                    found.results[0].id,
                     random_id=helpers.generate_random_long(),
                 )
             )
@@ -286,7 +294,9 @@ class Cards:
         """By Telethon's own builder: the types behind buttons change with Telegram's layers."""
         rows = [
             [
-                Button.inline(b.label, f"{token}|{b.data}|{self._mac(person, token, b.data)}".encode())
+                Button.inline(
+                    b.label, f"{token}|{b.data}|{self._mac(person, token, b.data)}".encode()
+                )
                 for b in row
             ]
             for row in card.rows
@@ -307,5 +317,3 @@ class Cards:
 def _taken_apart(data: bytes) -> tuple[str, str, str]:
     parts = data.decode("utf-8", "replace").split("|")
     return (parts[0], parts[1], parts[2]) if len(parts) == 3 else ("", "", "")
-
-

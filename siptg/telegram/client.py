@@ -81,7 +81,9 @@ class _Client(TelegramClient):  # type: ignore[misc]
 
 
 def new_client(settings: TelegramSettings) -> TelegramClient:
-    """Telethon as we want it: no sleeping through flood waits, no silent repetitions, no giving up."""
+    """Telethon as we want it: no sleeping through flood waits, no silent repetitions, no giving
+    up.
+    """
     session = StringSession(settings.session or None)
     if settings.server is not None:
         server = settings.server
@@ -133,12 +135,18 @@ class Account:
         code: Callable[[], Awaitable[str]],
         password: Callable[[], Awaitable[str]] | None = None,
     ) -> str:
-        """Sign a user in by the code that Telegram sends; the session to keep. TelegramRefused else."""
+        """Sign a user in by the code that Telegram sends; the session to keep. TelegramRefused
+        else.
+        """
         client = new_client(settings)
         try:
             await client.connect()
-            sent = await ask(client, fn.auth.SendCodeRequest(
-                phone, settings.api_id, settings.api_hash, tl.CodeSettings()))
+            sent = await ask(
+                client,
+                fn.auth.SendCodeRequest(
+                    phone, settings.api_id, settings.api_hash, tl.CodeSettings()
+                ),
+            )
             try:
                 await client.sign_in(phone, await code(), phone_code_hash=sent.phone_code_hash)
             except errors.SessionPasswordNeededError:
@@ -169,7 +177,9 @@ class Account:
         me = await self._client.get_me() if await self._client.is_user_authorized() else None
         if me is None:
             await self._client.disconnect()
-            raise NotSignedIn("Telegram does not know this session any more: run `siptg login` again")
+            raise NotSignedIn(
+                "Telegram does not know this session any more: run `siptg login` again"
+            )
         self.me = person_of(me)
         # Telegram's group is proved sound now, in a thread: the first call shall not wait for it
         self._proving = asyncio.create_task(self._prove())
@@ -216,12 +226,16 @@ class Account:
 
     async def send(self, person: Person, text: str) -> MessageRef:
         sent = await self.ask(
-            fn.messages.SendMessageRequest(peer_of(person), text, random_id=helpers.generate_random_long())
+            fn.messages.SendMessageRequest(
+                peer_of(person), text, random_id=helpers.generate_random_long()
+            )
         )
         return MessageRef(person, sent_id(sent))
 
     async def edit(self, message: MessageRef, text: str) -> None:
-        await self.ask(fn.messages.EditMessageRequest(peer_of(message.person), message.id, message=text))
+        await self.ask(
+            fn.messages.EditMessageRequest(peer_of(message.person), message.id, message=text)
+        )
 
     # calls
 
@@ -238,7 +252,9 @@ class Account:
         call.start()
         return call
 
-    def _new_call(self, person: Person, secret: Callable[[], Secret], *, outgoing: bool) -> TelegramCall:
+    def _new_call(
+        self, person: Person, secret: Callable[[], Secret], *, outgoing: bool
+    ) -> TelegramCall:
         api = tl_calls.Calls(self.ask, self.settings.versions, self._know)
         return TelegramCall(
             api,
@@ -379,4 +395,3 @@ def sent_id(sent: Any) -> int:
         if isinstance(update, tl.UpdateNewMessage):
             return int(update.message.id)
     return 0
-

@@ -15,7 +15,12 @@ class CallIce(Connection):
     """One gathering of one call. `heard` is when the last STUN request of the peer came."""
 
     def __init__(
-        self, *, caller: bool, addresses: tuple[str, ...] | None, servers: Sequence[RelayServer], p2p: bool
+        self,
+        *,
+        caller: bool,
+        addresses: tuple[str, ...] | None,
+        servers: Sequence[RelayServer],
+        p2p: bool,
     ) -> None:
         stun = next((s for s in servers if s.stun), None)
         turn = next((s for s in servers if s.turn), None)
@@ -36,7 +41,9 @@ class CallIce(Connection):
         """aioice leaves loopback out of its own list: addresses that were chosen take its place."""
         if self._chosen is not None and addresses:
             addresses = list(self._chosen)
-        found: list[Candidate] = await super().get_component_candidates(component, addresses, timeout)
+        found: list[Candidate] = await super().get_component_candidates(
+            component, addresses, timeout
+        )
         return found
 
     def request_received(self, *args: Any, **named: Any) -> None:
@@ -56,7 +63,9 @@ class CallIce(Connection):
             candidate = Candidate.from_sdp(line.removeprefix("candidate:"))
         except (ValueError, IndexError, AssertionError):
             return False
-        if candidate.transport.lower() != "udp" or candidate.host.endswith((".local", ".reflector")):
+        if candidate.transport.lower() != "udp" or candidate.host.endswith(
+            (".local", ".reflector")
+        ):
             return False
         try:
             await self.add_remote_candidate(candidate)
@@ -76,7 +85,9 @@ class CallIce(Connection):
 
 
 class IcePath:
-    """What aiortc's DTLS transport wants of an ICE transport; the connection below may be changed."""
+    """What aiortc's DTLS transport wants of an ICE transport; the connection below may be
+    changed.
+    """
 
     def __init__(self, connection: CallIce) -> None:
         self.connection = connection

@@ -78,7 +78,15 @@ class Given(enum.Enum):
     ENDING = "timer: discard not answered"
 
 
-_TIMERS = (Given.RECEIVE, Given.RING, Given.KEYS, Given.CONNECT, Given.LOST, Given.PARTING, Given.ENDING)
+_TIMERS = (
+    Given.RECEIVE,
+    Given.RING,
+    Given.KEYS,
+    Given.CONNECT,
+    Given.LOST,
+    Given.PARTING,
+    Given.ENDING,
+)
 
 
 class Host(Protocol):
@@ -317,9 +325,7 @@ TABLE: Table = {
     (_S.REQUESTING, _G.WAITING): (_S.WAITING, (_M._keep_id,)),
     (_S.REQUESTING, _G.RECEIVED): (_S.RINGING, (_M._keep_id, _M._ring_there)),
     (_S.WAITING, _G.RECEIVED): (_S.RINGING, (_M._keep_id, _M._ring_there)),
-    **{
-        (s, _G.ACCEPTED): (_S.CONFIRMING, (_M._keep_id, _M._agree_and_confirm)) for s in _ASKED
-    },
+    **{(s, _G.ACCEPTED): (_S.CONFIRMING, (_M._keep_id, _M._agree_and_confirm)) for s in _ASKED},
     (_S.REQUESTING, _G.REFUSED): (_S.OVER, (_M._because_refused, _M._over)),
     (_S.REQUESTING, _G.HANG_UP): (_S.ENDING, (_M._because_hung_up, _M._discard_missed)),
     (_S.REQUESTING, _G.RECEIVE): (_S.ENDING, (_M._because_unreachable, _M._discard_missed)),
@@ -378,4 +384,6 @@ TABLE: Table = {
     (_S.ENDING, _G.ACCEPTED): (_S.ENDING, (_M._discard_late_id,)),
     (_S.OVER, _G.WAITING): (_S.OVER, (_M._discard_late_id,)),
 }
-"""Rows in the order of a call. The Telegram connection going away is no input: media lives without it."""
+"""Rows in the order of a call. The Telegram connection going away is no input: media lives without
+it.
+"""

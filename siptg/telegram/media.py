@@ -297,7 +297,8 @@ class CallMedia:
     def _told(self, ice: CallIce) -> str:
         ours = ", ".join(sorted({c.type for c in ice.local_candidates})) or "none"
         theirs = ", ".join(sorted({c.type for c in ice.remote_candidates})) or "none"
-        return f"our candidates: {ours}; theirs: {theirs}; direct paths {'allowed' if self._p2p else 'forbidden'}"
+        direct = "allowed" if self._p2p else "forbidden"
+        return f"our candidates: {ours}; theirs: {theirs}; direct paths {direct}"
 
     def _do(self, work: Any, name: str) -> None:
         task = asyncio.ensure_future(work)

@@ -7,7 +7,9 @@ import attrs
 
 @attrs.frozen
 class Server:
-    """A data centre other than the real Telegram's: where it listens, and the key that proves it."""
+    """A data centre other than the real Telegram's: where it listens, and the key that
+    proves it.
+    """
 
     dc_id: int
     host: str

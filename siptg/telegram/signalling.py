@@ -7,6 +7,7 @@ Numbers that the engine keeps as unsigned are texts there, and either here.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -58,7 +59,9 @@ class Content:
 
 @attrs.frozen
 class NegotiateChannels:
-    """An offer of what its sender will send, or the answer to one: the same exchange, same contents."""
+    """An offer of what its sender will send, or the answer to one: the same exchange, same
+    contents.
+    """
 
     exchange: str
     contents: tuple[Content, ...]
@@ -117,7 +120,7 @@ def _media_state(value: dict[str, Any]) -> MediaState:
     return MediaState(muted)
 
 
-_READERS = {
+_READERS: dict[str, Callable[[dict[str, Any]], Message]] = {
     "InitialSetup": _setup,
     "Candidates": _candidates,
     "NegotiateChannels": _channels,

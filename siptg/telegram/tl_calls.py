@@ -1,4 +1,6 @@
-"""Calls in Telegram's own types: requests made, updates read (design: §1.1 of the wire protocol)."""
+"""Calls in Telegram's own types: requests made, updates read (design: §1.1 of the wire
+protocol).
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ def read(update: Any) -> CallUpdate | None:
     """An update, or the call in one, as our own value; None for what says nothing to us."""
     if isinstance(update, tl.UpdatePhoneCallSignalingData):
         return Signal(update.phone_call_id, bytes(update.data))
-    call = update.phone_call if isinstance(update, tl.UpdatePhoneCall | tl.phone.PhoneCall) else update
+    call = (
+        update.phone_call if isinstance(update, tl.UpdatePhoneCall | tl.phone.PhoneCall) else update
+    )
     match call:
         case tl.PhoneCallRequested():
             versions = tuple(call.protocol.library_versions)

@@ -1,4 +1,6 @@
-"""One person's day on paper legs: each row of the table, and what she, the party and the record see."""
+"""One person's day on paper legs: each row of the table, and what she, the party and the record
+see.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ from tests.support.paper import LINE, PaperDesk, PaperLeg
 WISH = Wish("100", "100")
 
 
-def start(*her: Leg | Refused, parties: tuple[Leg | Refused, ...] = ()) -> tuple[Conversation, PaperDesk]:
+def start(
+    *her: Leg | Refused, parties: tuple[Leg | Refused, ...] = ()
+) -> tuple[Conversation, PaperDesk]:
     desk = PaperDesk(list(her), list(parties))
     return Conversation(desk, 7), desk
 
@@ -280,7 +284,9 @@ async def test_whatever_comes_in_whatever_order_everything_ends(seed: int) -> No
         legs.append(leg(name))
         return legs[-1]
 
-    talk, desk = start(*(made("her") for _ in range(40)), parties=tuple(made("p") for _ in range(40)))
+    talk, desk = start(
+        *(made("her") for _ in range(40)), parties=tuple(made("p") for _ in range(40))
+    )
     desk.beat.seconds = 1.0
     for _ in range(40):
         await asyncio.sleep(chance.uniform(0, 15))

@@ -26,7 +26,10 @@ def restored() -> Iterator[None]:
     [
         ("calling +4930123456 now", "calling …56 now"),
         ("< INVITE sip:4930123456@pbx", "< INVITE sip:…56@pbx"),
-        ('Digest username="a", response="deadbeef", nonce="n0"', 'Digest username="a", response=…, nonce=…'),
+        (
+            'Digest username="a", response="deadbeef", nonce="n0"',
+            'Digest username="a", response=…, nonce=…',
+        ),
         ("token 123456789:AAabcdefghij", "token …"),
         ("extension 100 answered 200 OK", "extension 100 answered 200 OK"),
         ("at 127.0.0.1:50601", "at 127.0.0.1:50601"),

@@ -33,7 +33,8 @@ def test_what_can_be_dialled(sent: str, target: str) -> None:
 
 @pytest.mark.product("SP-1")
 @pytest.mark.parametrize(
-    "sent", ["", "   ", "call me later", "@ann", "1\n2", "1" * 129, "👋", "sip:", "@", "+", "a@", "\0"]
+    "sent",
+    ["", "   ", "call me later", "@ann", "1\n2", "1" * 129, "👋", "sip:", "@", "+", "a@", "\0"],
 )
 def test_what_cannot_be_dialled_gets_a_hint_with_an_example(sent: str) -> None:
     with pytest.raises(NotDialable, match=re.escape("e.g. +49 30 123456")):
@@ -51,7 +52,9 @@ def test_any_text_is_a_wish_or_a_hint(text: str) -> None:
 
 @pytest.mark.product("SP-33")
 def test_the_announcement_has_three_fixed_lines() -> None:
-    assert announcement("+4930123456", "Example Ltd", "Office") == "☎ +4930123456\nExample Ltd\nOffice"
+    assert (
+        announcement("+4930123456", "Example Ltd", "Office") == "☎ +4930123456\nExample Ltd\nOffice"
+    )
     assert announcement("", None, "Office") == "☎ hidden\n—\nOffice"
 
 

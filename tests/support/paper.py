@@ -1,4 +1,6 @@
-"""Parties made of paper: legs that follow a script, a desk that writes down what was asked of it."""
+"""Parties made of paper: legs that follow a script, a desk that writes down what was asked
+of it.
+"""
 
 from __future__ import annotations
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from pathlib import Path
 
 import pytest
@@ -69,9 +68,8 @@ async def test_what_we_say_comes_back_from_an_echo(tmp_path: Path) -> None:
     assert ear.hz() == pytest.approx(1000, abs=2)
 
 
+@pytest.mark.netns  # SIPp plays captures through a raw socket
 async def test_the_digits_of_sipp_are_read_once_each(tmp_path: Path) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("SIPp plays captures through a raw socket: run as root")
     write_digits(tmp_path / "digits.pcap", "1590*#D")
     read = ""
     async with (

@@ -13,7 +13,14 @@ import attrs
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from siptg.app.config import Config, LineConfig, LogConfig, ServerConfig, StoreConfig, TelegramConfig
+from siptg.app.config import (
+    Config,
+    LineConfig,
+    LogConfig,
+    ServerConfig,
+    StoreConfig,
+    TelegramConfig,
+)
 from siptg.app.demo.ladder import Step, draw, sip_step, telegram_step
 from siptg.app.demo.pbx_process import PbxProcess
 from siptg.app.demo.report import CallResult, Report
@@ -30,7 +37,7 @@ LOOPBACK = ("127.0.0.1",)
 REGISTERED_WITHIN = 5.0
 SCENE_WITHIN = 20.0
 PHONE_NAME, USER_NAME, BOT_NAME = "siptg_phone", "ann", "siptg_cards_bot"
-LINE_PASSWORD = "demo secret"
+PHONE_NUMBER, BOT_TOKEN, LINE_PASSWORD = "+10000001", "777000:demo", "demo secret"
 
 
 @attrs.define(eq=False)
@@ -45,6 +52,10 @@ class Stage:
     user: LabUser
     sip: list[Step] = attrs.field(factory=list)
 
+    def trace(self, sign: str, at: float, remote: tuple[str, int], data: bytes) -> None:
+        """What the product's SIP side sends and receives."""
+        self.sip.append(sip_step(sign, at, data))
+
     def steps(self, since: float) -> list[Step]:
         """What was said since a moment, on both sides."""
         found = [step for step in self.sip if step.time >= since]
@@ -58,28 +69,23 @@ class Stage:
         return found
 
 
-
 @asynccontextmanager
 async def stage(folder: Path, tell: Callable[[str], None]) -> AsyncIterator[Stage]:
     """Everything on, each part as it is in real life; the product's data goes to `folder`."""
-    tell("starting a Telegram of our own")
-    async with Lab() as lab, MediaClock() as clock:
-        lab.add_user("Phone account", "+10000001", PHONE_NAME)
+    tell("starting a Telegram of our own, and a PBX in a process of its own")
+    users = {USER_NAME: LINE_PASSWORD}
+    async with Lab() as lab, MediaClock() as clock, PbxProcess(users) as pbx:
+        lab.add_user("Phone account", PHONE_NUMBER, PHONE_NAME)
+        lab.add_bot("Cards", BOT_NAME, BOT_TOKEN)
         user = lab.add_user("Ann", "+10000002", USER_NAME)
-        token = "777000:demo"
-        lab.add_bot("Cards", BOT_NAME, token)
-        tell("starting a PBX in a process of its own")
-        async with PbxProcess({USER_NAME: LINE_PASSWORD}) as pbx:
-            config = _config(folder, lab, token, pbx.address)
-            tell("signing the phone account in")
-            await _sign_in(config, lab)
-            async with Service(config) as service, LabPerson(lab, user, LOOPBACK) as ann:
-                made = Stage(lab, pbx, service, ann, clock, user)
-                for line in service.lines:
-                    line.phone.agent.trace = lambda sign, at, _, data: made.sip.append(
-                        sip_step(sign, at, data)
-                    )
-                yield made
+        config = _config(folder, lab, pbx.address)
+        tell("signing the phone account in")
+        await _sign_in(config, lab)
+        async with Service(config) as service, LabPerson(lab, user, LOOPBACK) as ann:
+            made = Stage(lab, pbx, service, ann, clock, user)
+            for line in service.lines:
+                line.phone.agent.trace = made.trace
+            yield made
 
 
 async def run_demo(path: Path, console: Console | None = None) -> bool:
@@ -88,21 +94,23 @@ async def run_demo(path: Path, console: Console | None = None) -> bool:
     report, began = Report(), time.monotonic()
     ladders: list[tuple[str, list[Step]]] = []
     columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
-    with tempfile.TemporaryDirectory(prefix="siptg-demo-") as folder:
-        with Progress(*columns, console=console, transient=True) as progress:
-            task = progress.add_task("…", total=None)
+    with (
+        tempfile.TemporaryDirectory(prefix="siptg-demo-") as folder,
+        Progress(*columns, console=console, transient=True) as progress,
+    ):
+        task = progress.add_task("…", total=None)
 
-            def tell(text: str) -> None:
-                progress.update(task, description=text)
-                if not console.is_terminal:
-                    console.print(f"· {text}", highlight=False)
+        def tell(text: str) -> None:
+            progress.update(task, description=text)
+            if not console.is_terminal:
+                console.print(f"· {text}", highlight=False)
 
-            try:
-                async with stage(Path(folder), tell) as on:
-                    await _play(on, report, ladders, tell)
-                    tell("hanging up and signing off")
-            except Exception as error:  # whatever breaks the demo belongs into its report
-                report.trouble = f"{type(error).__name__}: {error}"
+        try:
+            async with stage(Path(folder), tell) as on:
+                await _play(on, report, ladders, tell)
+                tell("hanging up and signing off")
+        except Exception as error:  # whatever breaks the demo belongs into its report
+            report.trouble = f"{type(error).__name__}: {error}"
     for title, steps in ladders:
         console.rule(title)
         draw(console, steps)
@@ -146,14 +154,14 @@ async def _registered(on: Stage) -> bool:
     return False
 
 
-def _config(folder: Path, lab: Lab, token: str, pbx: tuple[str, int]) -> Config:
+def _config(folder: Path, lab: Lab, pbx: tuple[str, int]) -> Config:
     """The product's configuration, as a file would give it."""
     server = lab.server
     return Config(
         telegram=TelegramConfig(
             api_id=1,
             api_hash="demo",
-            bot_token=token,
+            bot_token=BOT_TOKEN,
             ice_addresses=LOOPBACK,
             server=ServerConfig(server.host, server.port, server.public_key, server.dc_id),
         ),
@@ -172,10 +180,9 @@ def _config(folder: Path, lab: Lab, token: str, pbx: tuple[str, int]) -> Config:
 
 async def _sign_in(config: Config, lab: Lab) -> None:
     """`siptg login`, with the lab's code in the place of a person who reads it."""
-    phone = "+10000001"
 
     async def code() -> str:
-        return lab.code_for(phone)
+        return lab.code_for(PHONE_NUMBER)
 
     async with SqlStore(config.store.path, Seal.from_file(config.store.key_file)) as store:
-        await log_in(config.telegram, store, phone, code)
+        await log_in(config.telegram, store, PHONE_NUMBER, code)

@@ -12,7 +12,9 @@ READY_WITHIN = 10.0
 
 
 class PbxProcess:
-    """`async with PbxProcess({"ann": "secret"}) as pbx`: a process of its own, ended with the block."""
+    """`async with PbxProcess({"ann": "secret"}) as pbx`: a process of its own, ended with the
+    block.
+    """
 
     def __init__(self, users: dict[str, str]) -> None:
         self.said: list[dict[str, Any]] = []

@@ -1,4 +1,6 @@
-"""What is kept: people, call records, sealed Telegram sessions. SQLite by way of SQLAlchemy Core."""
+"""What is kept: people, call records, sealed Telegram sessions. SQLite by way of SQLAlchemy
+Core.
+"""
 
 from siptg.app.store.records import CallRecord, KnownPerson
 from siptg.app.store.seal import Seal, SealBroken

@@ -80,7 +80,9 @@ class SqlStore:
     async def calls(self, person: int, limit: int = 20) -> list[CallRecord]:
         names = [CALLS.c[field.name] for field in attrs.fields(CallRecord)]
         query = select(*names).where(CALLS.c.person == person)
-        rows = await self._read(query.order_by(CALLS.c.began.desc(), CALLS.c.id.desc()).limit(limit))
+        rows = await self._read(
+            query.order_by(CALLS.c.began.desc(), CALLS.c.id.desc()).limit(limit)
+        )
         return [CallRecord(**row) for row in rows]
 
     async def session(self, name: str) -> str:

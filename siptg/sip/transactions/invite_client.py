@@ -109,8 +109,15 @@ class InviteClient:
             ack.headers.set("CSeq", f"{self.request.cseq.number} ACK")
             ack.headers.set("To", response.headers.get("To") or "")
             ack.headers.set("Via", str(self.request.via))
-            for name in ("Contact", "Content-Type", "Authorization", "Proxy-Authorization",
-                         "Allow", "Supported", "Expires"):
+            for name in (
+                "Contact",
+                "Content-Type",
+                "Authorization",
+                "Proxy-Authorization",
+                "Allow",
+                "Supported",
+                "Expires",
+            ):
                 ack.headers.remove(name)
             self._ack = bytes(ack)
         self.wire.send(self._ack)

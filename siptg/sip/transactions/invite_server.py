@@ -73,7 +73,9 @@ class InviteServer:
         step(self, TABLE, Given.ACK if request.method == "ACK" else Given.INVITE, now, None)
 
     def respond(self, response: Response, now: float) -> bool:
-        """Send an answer; False where the state forbids it: a second final one, one after CANCEL."""
+        """Send an answer; False where the state forbids it: a second final one, one after
+        CANCEL.
+        """
         if response.status < 200:
             given = Given.SAY_PROVISIONAL
         else:

@@ -32,7 +32,8 @@ class TransactionTable:
 
     @staticmethod
     def server_key(request: Request, method: str | None = None) -> Key:
-        """Branch, sent-by and method, where an ACK counts as its INVITE; without the magic cookie by
+        """Branch, sent-by and method, where an ACK counts as its INVITE; without the magic cookie
+        by
         the rules of RFC 2543.
         """
         via = request.via

@@ -38,7 +38,9 @@ class UdpTransport(asyncio.DatagramProtocol):
         try:
             _, made = await loop.create_datagram_endpoint(lambda: cls(receive, broken), local)
         except OSError as error:
-            raise OSError(error.errno, f"SIP cannot listen on {local[0]}:{local[1]}: {error.strerror}") from None
+            raise OSError(
+                error.errno, f"SIP cannot listen on {local[0]}:{local[1]}: {error.strerror}"
+            ) from None
         return made
 
     def send(self, data: bytes, remote: Address) -> None:
@@ -66,7 +68,9 @@ class UdpTransport(asyncio.DatagramProtocol):
         self._receive(data, Flow("UDP", self.local, (addr[0], addr[1])))
 
     def error_received(self, exc: Exception) -> None:
-        """An ICMP error. The socket serves all peers and does not say whose: it was the last sent to."""
+        """An ICMP error. The socket serves all peers and does not say whose: it was the last sent
+        to.
+        """
         if self._last is not None:
             self._broken(self._last)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from siptg.sip.headers import Headers
 from siptg.sip.message import Request, Response
 
 if TYPE_CHECKING:
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
 
 @attrs.define(eq=False)
 class Goodbye:
-    """Answers one challenge; any other final answer, and none at all, settles it (RFC 3261 §15.1.1)."""
+    """Answers one challenge; any other final answer, and none at all, settles it (RFC 3261
+    §15.1.1).
+    """
 
     session: InviteSession
     request: Request
@@ -40,3 +43,14 @@ class Goodbye:
     def _settle(self, now: float) -> None:
         if not self.quiet:
             self.session.bye_done(now)
+
+
+def cancel_of(invite: Request) -> Request:
+    """The CANCEL of an INVITE, without its Via (RFC 3261 §9.1)."""
+    cancel = Request("CANCEL", invite.uri, Headers())
+    for name in ("Route", "From", "To", "Call-ID"):
+        for value in invite.headers.get_all(name):
+            cancel.headers.add(name, value)
+    cancel.headers.add("Max-Forwards", "70")
+    cancel.headers.add("CSeq", f"{invite.cseq.number} CANCEL")
+    return cancel

@@ -16,8 +16,10 @@ from siptg.sip.message import REASONS, Request, Response
 from siptg.sip.transactions.invite_server import InviteServer
 from siptg.sip.transactions.server import Server
 from siptg.sip.uri import NameAddr
+from siptg.sip.usages.acks import Acks
+from siptg.sip.usages.answers import answer, with_credentials
 from siptg.sip.usages.core import Core, Media
-from siptg.sip.usages.goodbye import Goodbye
+from siptg.sip.usages.goodbye import Goodbye, cancel_of
 from siptg.sip.usages.renegotiation import Renegotiation
 from siptg.sip.usages.repeat import Repeat2xx
 
@@ -84,10 +86,10 @@ class InviteSession:
     _offer_in_2xx: bool = False
     _answered_early: str | None = None
     """The tag of the fork whose early answer our media took."""
-    _acks: dict[tuple[str | None, int], bytes] = attrs.field(factory=dict)
+    _acks: Acks = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.talks = Renegotiation(self)
+        self.talks, self._acks = Renegotiation(self), Acks(self)
         if self.server is not None:
             self.state = State.INCOMING
 
@@ -214,48 +216,29 @@ class InviteSession:
             request.headers.add("Allow", ALLOW)
         return request
 
-    def dispatch(self, request: Request, user: InviteSession | Renegotiation | Goodbye, now: float) -> None:
+    def dispatch(
+        self, request: Request, user: InviteSession | Renegotiation | Goodbye, now: float
+    ) -> None:
         hop = self.core.hop(self.dialog.next_hop, self.flow) if self.dialog else self.flow
         self.core.start(request, user, hop, now)
 
     def authorized(self, request: Request, response: Response, now: float) -> Request | None:
-        """The request again with credentials for its challenges (§22.2); None where we have none."""
-        proxy = response.status == 407
-        challenges = response.headers.get_all("Proxy-Authenticate" if proxy else "WWW-Authenticate")
-        name = "Proxy-Authorization" if proxy else "Authorization"
-        value = self.digest and self.digest.answer(challenges, request.method, str(request.uri))
-        if not value:
-            return None
-        headers = request.headers.copy()
-        headers.remove("Via")
-        headers.set(name, value)
-        again = Request(request.method, request.uri, headers, request.body)
-        headers.set("CSeq", f"{request.cseq.number + 1} {request.method}")
-        if self.dialog is not None:
-            self.dialog.local_sequence = request.cseq.number + 1
+        """The request again with credentials for its challenges (§22.2); None where we have
+        none.
+        """
+        again = with_credentials(request, response, self.digest) if self.digest else None
+        if again is not None and self.dialog is not None:
+            self.dialog.local_sequence = again.cseq.number
         return again
 
     def answer_with(self, request: Request, body: bytes) -> Response:
         """A 200 to an INVITE with our SDP."""
-        response = request.reply(200, to_tag=self.tag)
         contact = self.core.contact(request.to.uri.user, self.flow)
-        response.headers.add("Contact", f"<{contact}>")
-        response.headers.add("Allow", ALLOW)
-        response.headers.add("Content-Type", "application/sdp")
-        response.body = body
-        return response
+        return answer(request, self.tag, contact, ALLOW, body)
 
     def acknowledge(self, response: Response, sequence: int, now: float) -> None:
-        """The ACK of a 2xx, the same one each time the 2xx comes (§13.2.2.4)."""
-        dialog = self.dialog
-        if dialog is None or dialog.remote.tag != response.to.tag:
-            dialog = Dialog.of_caller(self.request, response)
-        hop = self.core.hop(dialog.next_hop, self.flow)
-        key = response.to.tag, sequence
-        if key in self._acks:
-            self.core.send_again(self._acks[key], hop)
-        elif len(self._acks) < 64:
-            self._acks[key] = self.core.send_ack(dialog.request("ACK", sequence), hop)
+        """The ACK of a 2xx to an INVITE of ours."""
+        self._acks.acknowledge(response, sequence)
 
     def dialog_refresh(self, message: Request | Response) -> None:
         if self.dialog is not None:
@@ -266,16 +249,9 @@ class InviteSession:
 
     def _success(self, response: Response, now: float) -> None:
         if self.dialog is not None and self.dialog.remote.tag != response.to.tag:
-            self.acknowledge(response, self.request.cseq.number, now)
-            key = f"{response.to.tag} was sent away", 0
-            if key not in self._acks:  # another fork answered too late: ACK and BYE (§13.2.2.4)
-                self._acks[key] = b""
-                stray = Dialog.of_caller(self.request, response)
-                bye = stray.request("BYE")
-                hop = self.core.hop(stray.next_hop, self.flow)
-                self.core.start(bye, Goodbye(self, bye, quiet=True), hop, now)
-            return
-        step(self, TABLE, Given.SUCCESS, now, response)
+            self._acks.send_away(response, now)  # another fork answered too late
+        else:
+            step(self, TABLE, Given.SUCCESS, now, response)
 
     # actions of the table
 
@@ -317,13 +293,7 @@ class InviteSession:
         if self._cancelled:
             return
         self._cancelled = True
-        headers = self.request.headers
-        cancel = Request("CANCEL", self.request.uri, type(headers)())
-        for name in ("Route", "From", "To", "Call-ID"):
-            for value in headers.get_all(name):
-                cancel.headers.add(name, value)
-        cancel.headers.add("Max-Forwards", "70")
-        cancel.headers.add("CSeq", f"{self.request.cseq.number} CANCEL")
+        cancel = cancel_of(self.request)
         quiet = Goodbye(self, cancel, quiet=True)
         self.core.start(cancel, quiet, self.flow, now, self.request.via.branch)
         self.core.timers.set(self, Given.CANCEL_TIMER, now + self.core.times.patience)

@@ -14,6 +14,7 @@ from siptg.sip.flow import Flow
 from siptg.sip.headers import Headers
 from siptg.sip.message import Request, Response
 from siptg.sip.uri import Uri
+from siptg.sip.usages.answers import challenges_of
 from siptg.sip.usages.core import Core
 
 REFUSED_TRIES, REFUSED_WAIT = 3, 60.0
@@ -91,7 +92,7 @@ class RegistrationUsage:
             given = self._judge(response)
         elif status == 423 and (response.number("Min-Expires") or 0) > self._expires:
             given = Given.TOO_BRIEF
-        elif status in (408, 480) or status >= 500 and status < 600:
+        elif status in (408, 480) or (status >= 500 and status < 600):
             given = Given.TROUBLE
         else:
             given = Given.REFUSAL
@@ -111,13 +112,13 @@ class RegistrationUsage:
         self._challenges += 1
         if self._challenges > 2 or self._authorization(response) is None:
             return Given.REFUSAL
-        stale = any("stale=true" in c.lower().replace(" ", "") for c in _challenges(response))
+        stale = any("stale=true" in c.lower().replace(" ", "") for c in challenges_of(response))
         if self._challenges == 2 and not stale:
             return Given.REFUSAL
         return Given.CHALLENGE
 
     def _authorization(self, response: Response) -> str | None:
-        return self._digest.answer(_challenges(response), "REGISTER", str(self._registrar))
+        return self._digest.answer(challenges_of(response), "REGISTER", str(self._registrar))
 
     @property
     def _registrar(self) -> Uri:
@@ -198,12 +199,6 @@ class RegistrationUsage:
     def _stop(self, now: float, _: object) -> None:
         self.core.timers.cancel(self, *Given)
         self.changed()
-
-
-def _challenges(response: Response) -> list[str]:
-    return response.headers.get_all(
-        "Proxy-Authenticate" if response.status == 407 else "WWW-Authenticate"
-    )
 
 
 _R = RegistrationUsage

@@ -57,7 +57,7 @@ class Renegotiation:
     def response(self, response: Response, now: float) -> None:
         """To our re-INVITE."""
         session, ours = self.session, self._ours
-        if response.status < 200 or ours is None and response.status >= 300:
+        if response.status < 200 or (ours is None and response.status >= 300):
             return
         if response.status < 300:
             session.acknowledge(response, response.cseq.number, now)

@@ -71,7 +71,11 @@ class Calls:
 
 def _find(link: Link, peer: Any, *states: str) -> Call:
     call = link.lab.calls.by_id.get(peer.id)
-    if call is None or call.access_hash != peer.access_hash or link.me not in (call.caller, call.callee):
+    if (
+        call is None
+        or call.access_hash != peer.access_hash
+        or link.me not in (call.caller, call.callee)
+    ):
         raise Refused(400, "CALL_PEER_INVALID")
     if states and call.state not in states:
         raise Refused(400, "CALL_ALREADY_ACCEPTED" if call.alive else "CALL_ALREADY_DECLINED")
@@ -114,7 +118,9 @@ def request(link: Link, query: Any) -> tl.phone.PhoneCall:
         raise Refused(403, "USER_IS_BLOCKED")
     if any(c.caller is caller and c.random == query.random_id for c in calls.by_id.values()):
         raise Refused(500, "RANDOM_ID_DUPLICATE")
-    call = Call(random_id(), random_id(), caller, callee, query.g_a_hash, query.protocol, query.random_id)
+    call = Call(
+        random_id(), random_id(), caller, callee, query.g_a_hash, query.protocol, query.random_id
+    )
     calls.by_id[call.id] = call
     while len(calls.by_id) > MOST_CALLS:
         del calls.by_id[next(iter(calls.by_id))]

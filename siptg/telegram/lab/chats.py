@@ -42,7 +42,13 @@ class Chats:
 
 
 def deliver(
-    link: Link, to: LabUser, text: str, random: int, *, markup: Any = None, via: LabUser | None = None
+    link: Link,
+    to: LabUser,
+    text: str,
+    random: int,
+    *,
+    markup: Any = None,
+    via: LabUser | None = None,
 ) -> tl.Updates:
     """A message from the link's account."""
     chats, sender = link.lab.chats, link.me
@@ -124,7 +130,9 @@ def edit(link: Link, query: Any) -> tl.Updates:
 @handles(fn.messages.DeleteMessagesRequest)
 def delete(link: Link, query: Any) -> tl.messages.AffectedMessages:
     me = link.me
-    gone = [n for n in query.id[:100] if (s := link.lab.chats.messages.get(n)) and me.id in s.copies]
+    gone = [
+        n for n in query.id[:100] if (s := link.lab.chats.messages.get(n)) and me.id in s.copies
+    ]
     for number in gone:
         stored = link.lab.chats.messages.pop(number)
         for owner in {stored.sender, stored.to} if query.revoke else {me}:

@@ -60,7 +60,9 @@ async def ask_bot(link: Link, query: Any) -> tl.messages.BotResults:
         tl.BotInlineResult(
             r.id,
             r.type,
-            tl.BotInlineMessageText(r.send_message.message, reply_markup=r.send_message.reply_markup),
+            tl.BotInlineMessageText(
+                r.send_message.message, reply_markup=r.send_message.reply_markup
+            ),
             title=r.title,
         )
         for r in results
@@ -83,9 +85,7 @@ def send_result(link: Link, query: Any) -> tl.Updates:
     if asked is None or asked.asker is not link.me or query.id not in asked.results:
         raise Refused(400, "RESULT_ID_INVALID")
     body, to = asked.results[query.id].send_message, link.find(query.peer)
-    sent = deliver(
-        link, to, body.message, query.random_id, markup=body.reply_markup, via=asked.bot
-    )
+    sent = deliver(link, to, body.message, query.random_id, markup=body.reply_markup, via=asked.bot)
     number = sent.updates[0].id
     stored = link.lab.chats.messages[number]
     update = tl.UpdateBotInlineSend(
@@ -106,8 +106,14 @@ def edit_inline(link: Link, query: Any) -> bool:
 
 @handles(fn.messages.GetBotCallbackAnswerRequest)
 async def press(link: Link, query: Any) -> tl.messages.BotCallbackAnswer:
-    """A button: told to the message's bot, or the bot it was sent through, whose answer is waited for."""
-    stored, me, presses = link.lab.chats.messages.get(query.msg_id), link.me, link.lab.inline.presses
+    """A button: told to the message's bot, or the bot it was sent through, whose answer is waited
+    for.
+    """
+    stored, me, presses = (
+        link.lab.chats.messages.get(query.msg_id),
+        link.me,
+        link.lab.inline.presses,
+    )
     if stored is None or me.id not in stored.copies:
         raise Refused(400, "MESSAGE_ID_INVALID")
     bot = stored.via or stored.sender

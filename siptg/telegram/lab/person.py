@@ -10,8 +10,8 @@ import attrs
 from telethon import events
 from telethon.tl import functions as fn
 
-from siptg.telegram.client import Account, MessageRef, TelegramSettings, peer_of
 from siptg.telegram.calls import TelegramCall
+from siptg.telegram.client import Account, MessageRef, TelegramSettings, peer_of
 from siptg.telegram.lab.accounts import LabUser
 from siptg.telegram.lab.inline import buttons_of
 from siptg.telegram.lab.server import Lab
@@ -78,7 +78,9 @@ class LabPerson:
         return answer.message or ""
 
     async def sees(self, wanted: Callable[[Seen], bool], seconds: float = 5.0) -> Seen:
-        """The newest message of its kind, as soon as it is there; TimeoutError says what she saw."""
+        """The newest message of its kind, as soon as it is there; TimeoutError says what she
+        saw.
+        """
         try:
             async with asyncio.timeout(seconds):
                 while True:

@@ -155,7 +155,15 @@ class Lab:
                 await conversation.take(await wire.read())
         except (asyncio.IncompleteReadError, ConnectionError):
             self.counters["gone"] += 1
-        except (ValueError, TypeError, KeyError, IndexError, struct.error, EOFError, AttributeError) as error:
+        except (
+            ValueError,
+            TypeError,
+            KeyError,
+            IndexError,
+            struct.error,
+            EOFError,
+            AttributeError,
+        ) as error:
             # garbage of any kind ends its connection, and nobody else's
             self.counters["garbage"] += 1
             log.debug("! lab: %s: %s", type(error).__name__, error)
@@ -244,7 +252,9 @@ class _Conversation:
                 link.send(link.session.plain(tl.Pong(msg_id, query.ping_id)))
                 return
         lab, name = self._lab, type(query).__name__
-        lab.log.append(LogEntry(time.monotonic(), link.account.first_name if link.account else "?", name))
+        lab.log.append(
+            LogEntry(time.monotonic(), link.account.first_name if link.account else "?", name)
+        )
         try:
             waiting = lab.refusals.get((link.account.id if link.account else 0, type(query)))
             if waiting:

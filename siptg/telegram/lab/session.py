@@ -15,7 +15,13 @@ from telethon.crypto import AES, AuthKey
 from telethon.extensions import BinaryReader
 from telethon.tl.core import GzipPacked, MessageContainer
 from telethon.tl.tlobject import TLObject
-from telethon.tl.types import BadMsgNotification, BadServerSalt, MsgsAck, NewSessionCreated, RpcError
+from telethon.tl.types import (
+    BadMsgNotification,
+    BadServerSalt,
+    MsgsAck,
+    NewSessionCreated,
+    RpcError,
+)
 
 VECTOR, TRUE, FALSE = 0x1CB5C415, 0x997275B5, 0xBC799737
 RPC_RESULT, GZIP_PACKED = 0xF35C6D01, 0x3072CFA1
@@ -49,7 +55,9 @@ def packed(value: object) -> bytes:
 
 
 class Session:
-    """Keys and numbers of one connection under one auth key. `open` and `seal` are inverse in role."""
+    """Keys and numbers of one connection under one auth key. `open` and `seal` are inverse in
+    role.
+    """
 
     def __init__(self, auth_key: AuthKey, salt: bytes) -> None:
         self.key_id = struct.pack("<Q", auth_key.key_id)
@@ -90,11 +98,14 @@ class Session:
         now = time.time()
         self._last_id = max(self._last_id + 4, int(now) << 32 | int(now % 1 * (1 << 32)) & ~3)
         self._content += 1
-        head = struct.pack("<qii", self._last_id | (1 if reply else 3), self._content * 2 - 1, len(body))
+        head = struct.pack(
+            "<qii", self._last_id | (1 if reply else 3), self._content * 2 - 1, len(body)
+        )
         plain = self._salt + self._id + head + body
         plain += os.urandom(12 + -(len(plain) + 12) % 16)
         msg_key = sha256(self._key[96:128] + plain).digest()[8:24]
-        return self.key_id + msg_key + AES.encrypt_ige(plain, *self._cipher(msg_key, 8))
+        sealed: bytes = AES.encrypt_ige(plain, *self._cipher(msg_key, 8))
+        return self.key_id + msg_key + sealed
 
     def result(self, msg_id: int, value: object) -> bytes:
         """The answer to a query, remembered for its repetition."""

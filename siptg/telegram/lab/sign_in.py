@@ -103,7 +103,9 @@ def get_users(link: Link, query: Any) -> list[tl.User]:
 @handles(fn.contacts.ResolveUsernameRequest)
 def resolve(link: Link, query: Any) -> tl.contacts.ResolvedPeer:
     name, me = query.username.lower(), link.me
-    found = next((a for a in link.lab.accounts.values() if (a.username or "").lower() == name), None)
+    found = next(
+        (a for a in link.lab.accounts.values() if (a.username or "").lower() == name), None
+    )
     if found is None:
         raise Refused(400, "USERNAME_NOT_OCCUPIED")
     return tl.contacts.ResolvedPeer(tl.PeerUser(found.id), [], [found.user(me)])

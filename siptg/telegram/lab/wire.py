@@ -19,7 +19,9 @@ class Wire:
         self._framing, self._sent, self._ahead = "", 0, b""
 
     async def read(self) -> bytes:
-        """The next payload. IncompleteReadError when the client is gone, ValueError for no MTProto."""
+        """The next payload. IncompleteReadError when the client is gone, ValueError for no
+        MTProto.
+        """
         if not self._framing:
             await self._choose()
         if self._framing == "abridged":

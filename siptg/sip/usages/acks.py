@@ -1,0 +1,50 @@
+"""ACKs of 2xx answers, each sent again as often as its 2xx comes (RFC 3261 §13.2.2.4)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from siptg.sip.dialog import Dialog
+from siptg.sip.message import Response
+from siptg.sip.usages.goodbye import Goodbye
+
+if TYPE_CHECKING:
+    from siptg.sip.usages.invite import InviteSession
+
+MOST = 64
+"""Of forks and re-INVITEs of one session."""
+
+
+@attrs.define(eq=False)
+class Acks:
+    """Of one session that we began."""
+
+    session: InviteSession
+    _sent: dict[tuple[str | None, int], bytes] = attrs.field(factory=dict)
+    _sent_away: set[str | None] = attrs.field(factory=set)
+
+    def acknowledge(self, response: Response, sequence: int) -> None:
+        """The ACK of a 2xx; the very same one where it was sent before."""
+        session, dialog = self.session, self.session.dialog
+        if dialog is None or dialog.remote.tag != response.to.tag:
+            dialog = Dialog.of_caller(session.request, response)
+        hop = session.core.hop(dialog.next_hop, session.flow)
+        key = response.to.tag, sequence
+        if key in self._sent:
+            session.core.send_again(self._sent[key], hop)
+        elif len(self._sent) < MOST:
+            self._sent[key] = session.core.send_ack(dialog.request("ACK", sequence), hop)
+
+    def send_away(self, response: Response, now: float) -> None:
+        """A 2xx of a fork that is too late: ACK, and BYE once."""
+        session, tag = self.session, response.to.tag
+        self.acknowledge(response, session.request.cseq.number)
+        if tag in self._sent_away or len(self._sent_away) >= MOST:
+            return
+        self._sent_away.add(tag)
+        stray = Dialog.of_caller(session.request, response)
+        bye = stray.request("BYE")
+        hop = session.core.hop(stray.next_hop, session.flow)
+        session.core.start(bye, Goodbye(session, bye, quiet=True), hop, now)

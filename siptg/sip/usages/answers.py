@@ -1,0 +1,37 @@
+"""Messages that a session makes of other messages."""
+
+from __future__ import annotations
+
+from siptg.sip.auth import Client as DigestClient
+from siptg.sip.message import Request, Response
+from siptg.sip.uri import Uri
+
+
+def answer(request: Request, tag: str, contact: Uri, allow: str, body: bytes) -> Response:
+    """A 200 to an INVITE with our SDP (RFC 3261 §13.3.1.4)."""
+    response = request.reply(200, to_tag=tag)
+    response.headers.add("Contact", f"<{contact}>")
+    response.headers.add("Allow", allow)
+    response.headers.add("Content-Type", "application/sdp")
+    response.body = body
+    return response
+
+
+def challenges_of(response: Response) -> list[str]:
+    """Of a 401 or a 407."""
+    proxy = response.status == 407
+    return response.headers.get_all("Proxy-Authenticate" if proxy else "WWW-Authenticate")
+
+
+def with_credentials(request: Request, response: Response, digest: DigestClient) -> Request | None:
+    """The request again, one CSeq up, with credentials for its challenges (§22.2); None where none
+    of them can be met.
+    """
+    value = digest.answer(challenges_of(response), request.method, str(request.uri))
+    if value is None:
+        return None
+    headers = request.headers.copy()
+    headers.remove("Via")
+    headers.set("Proxy-Authorization" if response.status == 407 else "Authorization", value)
+    headers.set("CSeq", f"{request.cseq.number + 1} {request.method}")
+    return Request(request.method, request.uri, headers, request.body)
