@@ -202,7 +202,7 @@ def _converter(base: Path) -> Converter:
     converter.register_structure_hook(int, whole)
     converter.register_structure_hook(float, number)
     converter.register_structure_hook(bool, truth)
-    converter.register_structure_hook(tuple[str, ...], texts)
+    converter.register_structure_hook_func(lambda kind: kind == tuple[str, ...], texts)
     return converter
 
 

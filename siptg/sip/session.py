@@ -12,7 +12,8 @@ from siptg.sip.events import Ended, SessionEvent
 from siptg.sip.message import Request
 from siptg.sip.uri import NameAddr
 from siptg.sip.usages.core import Media
-from siptg.sip.usages.invite import InviteSession, State
+from siptg.sip.usages.invite import InviteSession
+from siptg.sip.usages.states import State
 
 if TYPE_CHECKING:
     from siptg.sip.agent import UserAgent

@@ -22,45 +22,11 @@ from siptg.sip.usages.core import Core, Media
 from siptg.sip.usages.goodbye import Goodbye, cancel_of
 from siptg.sip.usages.renegotiation import Renegotiation
 from siptg.sip.usages.repeat import Repeat2xx
+from siptg.sip.usages.states import Given, State
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO"
 MOST_CHALLENGES = 2
 """Answers to 401 and 407 for one request: a proxy and a server; one more is a wrong password."""
-
-
-class State(enum.Enum):
-    """Drawn in docs/states/session.md."""
-
-    CALLING = "calling"
-    EARLY = "early"
-    CANCELLING = "cancelling"
-    INCOMING = "incoming"
-    ANSWERING = "answering"
-    """200 sent, ACK awaited."""
-    LEAVING = "leaving"
-    """As ANSWERING, but with a BYE to follow: a callee may not send it before the ACK (§15)."""
-    CONFIRMED = "confirmed"
-    ENDING = "ending"
-    OVER = "over"
-
-
-class Given(enum.Enum):
-    PROVISIONAL = "1xx"
-    SUCCESS = "2xx"
-    CHALLENGE = "401 or 407 that we can answer"
-    FAILURE = "300-699"
-    NO_ANSWER = "time-out or transport error"
-    CANCEL_TIMER = "no final answer after CANCEL"
-    RING = "our user lets it ring"
-    ANSWER = "our user answers"
-    REJECT = "our user refuses"
-    HANG_UP = "our user hangs up"
-    CANCEL = "CANCEL"
-    ACK = "ACK"
-    NO_ACK = "no ACK"
-    BYE = "BYE"
-    BYE_DONE = "our BYE is settled"
-    LOST = "the dialog is gone at the other end"
 
 
 @attrs.define(eq=False)
