@@ -129,20 +129,18 @@ BENCHES: dict[str, tuple[Callable[[Bench], Figure], int]] = {
 
 
 def table(figures: list[Figure]) -> Table:
-    """Ours beside the best peer that ran; a ratio above one is in our favour."""
-    shown = Table("measured", "siptg", "unit", "best peer", "×")
+    """Ours beside the peers that ran, best first; a ratio above one is in our favour."""
+    shown = Table("measured", "siptg", "unit", "× best", "peers", show_lines=True)
     for figure in figures:
-        there = {who: value for who, value in figure.peers.items() if value is not None}
-        best, ratio = "–", "–"
-        if there:
-            choose = max if figure.more_is_better else min
-            who = choose(there, key=lambda name: there[name])
-            best = f"{who} {there[who]:,g}"
-            if figure.value:
-                found = figure.value / there[who]
-                ratio = f"{found if figure.more_is_better else 1 / found:.2f}"
+        sign = -1 if figure.more_is_better else 1
+        there = [(value, who) for who, value in figure.peers.items() if value is not None]
+        there.sort(key=lambda peer: sign * peer[0])
+        ratio = "–"
+        if there and figure.value:
+            ratio = f"{(figure.value / there[0][0]) ** -sign:.2f}"
         value = "missing" if figure.value is None else f"{figure.value:,g}"
-        shown.add_row(figure.id, value, figure.unit, best, ratio)
+        peers = ", ".join(f"{who} {found:,g}" for found, who in there) or "–"
+        shown.add_row(figure.id, value, figure.unit, ratio, peers)
     return shown
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import collections
 
 import pytest
@@ -11,6 +12,9 @@ from tests.world import namespace
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "netns: runs itself in a network namespace of its own")
+    # looptime asks for the current loop around plain functions too, and asyncio would make one each
+    # time that nobody closes; once a loop was set, be it none, it does not
+    asyncio.set_event_loop(None)
 
 
 @pytest.hookimpl(trylast=True)
