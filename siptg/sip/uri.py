@@ -90,14 +90,11 @@ class Uri:
         """Equality of RFC 3261 §19.1.4: users with case, hosts without, escapes decoded, and
         user, ttl, method, maddr and transport must agree; others only where both have them.
         """
-        if (self.scheme, self.host.lower(), self.port) != (
-            other.scheme,
-            other.host.lower(),
-            other.port,
-        ):
-            return False
         if self.scheme not in DEFAULT_PORTS:
-            return _digits(self.host) == _digits(other.host)
+            return self.scheme == other.scheme and _digits(self.host) == _digits(other.host)
+        ours_at = self.scheme, self.host.lower(), self.port
+        if ours_at != (other.scheme, other.host.lower(), other.port):
+            return False
         ours = [percent_decoded(part or "") for part in (self.user, self.password)]
         if ours != [percent_decoded(part or "") for part in (other.user, other.password)]:
             return False
