@@ -20,7 +20,8 @@ Tick = Callable[[], None]
 class MediaClock:
     """`async with MediaClock() as clock`: calls each tick fifty times a second, without drift."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
         self.beats = self.skipped = self.failures = 0
         self.worst = 0.0
         """Seconds by which the latest beat was late."""
@@ -52,10 +53,10 @@ class MediaClock:
             await self._beat_on()
 
     async def _beat_on(self) -> None:
-        due = time.monotonic() + BEAT
+        due = self._now() + BEAT
         while self._ticks:
-            await asyncio.sleep(max(0.0, due - time.monotonic()))
-            late = time.monotonic() - due
+            await asyncio.sleep(max(0.0, due - self._now()))
+            late = self._now() - due
             self.worst = max(self.worst, late)
             if late > MOST_CAUGHT_UP * BEAT:
                 missed = int(late / BEAT)

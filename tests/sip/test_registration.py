@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from siptg.sip.account import SipAccount
@@ -68,8 +70,8 @@ def test_an_absent_registrar_is_asked_at_growing_intervals_up_to_five_minutes() 
     wire.run(3000)
     assert usage.state is State.UNREACHABLE and usage.why == "408 no answer"
     times = registers(wire)
-    tries = [times[0]] + [b for a, b in zip(times, times[1:], strict=False) if b - a > 4.5]
-    gaps = [b - a for a, b in zip(tries, tries[1:], strict=False)]
+    tries = [times[0]] + [b for a, b in pairwise(times) if b - a > 4.5]
+    gaps = [b - a for a, b in pairwise(tries)]
     assert gaps[-1] > 200 and all(gap <= 32 + 300 * 1.25 + 5 for gap in gaps)
 
 

@@ -5,6 +5,7 @@ each time.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -182,7 +183,7 @@ def test_a_200_is_repeated_until_its_ack_and_given_up_with_bye() -> None:
     ends.bob.answer(ends.wire.now)
     ends.run(40)
     times = [t for t, what in ends.wire.transcript if what == "200"]
-    gaps = [round(b - a, 1) for a, b in zip(times, times[1:], strict=False)]
+    gaps = [round(b - a, 1) for a, b in pairwise(times)]
     assert gaps[:5] == [0.5, 1.0, 2.0, 4.0, 4.0]
     assert "BYE" in ends.said
 

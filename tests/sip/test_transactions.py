@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -250,7 +249,6 @@ def test_any_order_of_events_ends_and_leaves_no_timer(
     statuses = (100, 180, 200, 302, 486, 603)
     for moment, what in sorted(arrivals):
         run(timers, log, until=moment)
-        act: Callable[[Any, float], Any]
         if "server" in name:
             if what < 3:
                 machine.respond(answer(machine, statuses[2 * what]), moment)

@@ -30,12 +30,12 @@ def _alaw_values() -> NDArray[np.int16]:
 
 
 def _nearest(values: NDArray[np.int16]) -> NDArray[np.uint8]:
-    """For each of the 65,536 samples the code whose value is nearest."""
+    """For each of the 65,536 samples the code whose value is nearest; of two, the upper one."""
     order = np.argsort(values, kind="stable")
     steps = values[order].astype(np.int32)
     middles = (steps[1:] + steps[:-1]) // 2
     samples = np.arange(65_536, dtype=np.uint16).view(np.int16).astype(np.int32)
-    return order[np.searchsorted(middles, samples, side="left")].astype(np.uint8)
+    return order[np.searchsorted(middles, samples, side="right")].astype(np.uint8)
 
 
 class _Law:
