@@ -40,9 +40,9 @@ def refusal_of(error: errors.RPCError) -> TelegramRefused:
 
 
 def _name_of(error: errors.RPCError) -> str:
-    """Telegram's own word. Telethon puts sentences in the place of those it has a class for."""
-    text = str(getattr(error, "message", "") or "")
-    if text and text == text.upper() and " " not in text:
-        return text
-    kind = type(error).__name__.removesuffix("Error")
-    return "".join(f"_{c}" if c.isupper() and n else c for n, c in enumerate(kind)).upper()
+    """Telegram's own word: in the name of the class, where Telethon has one, else the message."""
+    kind = type(error)
+    if not kind.__module__.endswith("rpcerrorlist"):
+        return str(getattr(error, "message", "") or kind.__name__)
+    name = kind.__name__.removesuffix("Error")
+    return "".join(f"_{c}" if c.isupper() and n else c for n, c in enumerate(name)).upper()
