@@ -173,8 +173,11 @@ class Account:
             await client.disconnect()
 
     async def __aenter__(self) -> Self:
-        await self._client.connect()
-        me = await self._client.get_me() if await self._client.is_user_authorized() else None
+        try:
+            await self._client.connect()
+            me = await self._client.get_me() if await self._client.is_user_authorized() else None
+        except errors.AuthKeyNotFound:
+            me = None
         if me is None:
             await self._client.disconnect()
             raise NotSignedIn(

@@ -14,7 +14,7 @@ from telethon.network.connection import ConnectionTcpAbridged, ConnectionTcpInte
 from telethon.tl import functions as fn
 from telethon.tl import types as tl
 
-from siptg.telegram.client import Account, TelegramSettings, new_client
+from siptg.telegram.client import Account, NotSignedIn, TelegramSettings, new_client
 from siptg.telegram.lab import Lab
 from siptg.telegram.people import TelegramCause, TelegramRefused
 from tests.support.lab import settings, signed_in
@@ -82,13 +82,12 @@ async def test_other_framings_are_understood(lab: Lab, framing: Any) -> None:
     await other.disconnect()
 
 
-async def test_an_unknown_key_is_said_and_the_client_makes_a_new_one(lab: Lab) -> None:
+async def test_an_unknown_key_is_said_and_the_account_asks_for_a_new_sign_in(lab: Lab) -> None:
     session = await signed_in(lab, user(lab, "Ann"))
     lab.keys.clear()
-    made = new_client(settings(lab, session))
-    await made.connect()
-    assert not await made.is_user_authorized()
-    await made.disconnect()
+    with pytest.raises(NotSignedIn, match="siptg login"):
+        async with Account(settings(lab, session)):
+            pass
 
 
 async def test_messages_edits_and_deletions_reach_both_sides(lab: Lab) -> None:
@@ -123,8 +122,6 @@ async def test_what_was_missed_is_told_after_the_return(lab: Lab) -> None:
         messages = account.messages()
         assert (await asyncio.wait_for(anext(messages), 3)).text == "first"
         lab.drop(user(lab, "Bob"))
-        while user(lab, "Bob").links:
-            await asyncio.sleep(0.005)
         await ann.send_message("bob", "while away")
         assert (await asyncio.wait_for(anext(messages), 8)).text == "while away"
         await ann.disconnect()
@@ -170,7 +167,10 @@ async def test_refusals_on_command(lab: Lab) -> None:
     with pytest.raises(errors.FloodWaitError) as caught:
         await ann(fn.contacts.ResolveUsernameRequest("bob"))
     assert caught.value.seconds == 30
-    assert await ann(fn.contacts.ResolveUsernameRequest("bob"))
+    lab.refuse(user(lab, "Ann"), fn.updates.GetStateRequest, 500, "INTERNAL", times=1)
+    with pytest.raises(errors.ServerError):
+        await ann(fn.updates.GetStateRequest())
+    assert await ann(fn.updates.GetStateRequest())
     await ann.disconnect()
 
 
