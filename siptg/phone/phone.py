@@ -16,6 +16,7 @@ from siptg.rtp.stream import MediaStream
 from siptg.sip.account import SipAccount
 from siptg.sip.agent import UserAgent
 from siptg.sip.auth import Digest
+from siptg.sip.flow import Flow
 from siptg.sip.ids import Ids
 from siptg.sip.registration import Registration
 from siptg.sip.session import Session
@@ -79,6 +80,7 @@ class Phone:
                 times=self._times or Times(),
                 guard=self._guard,
                 registrar=self.registrar,
+                trusts=self._is_our_pbx if self.account else None,
             )
             await stack.enter_async_context(self.agent)
             self._stack = stack.pop_all()
@@ -153,6 +155,13 @@ class Phone:
                 port=self.account.uri.port,
             )
         raise ValueError(f"{to!r} has no host, and this phone has no account to take one from")
+
+    def _is_our_pbx(self, flow: Flow) -> bool:
+        """Calls for an account come from where it registers, and from nowhere else (SE-9)."""
+        if not self.account:
+            return False
+        host, _ = self.account.next_hop
+        return flow.remote[0] == self.agent.stack.hosts.get(host, host)
 
     async def _near_address(self) -> str:
         """The address of ours from which the PBX is reached; loopback where there is none."""

@@ -70,18 +70,25 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(folder: Path, tell: Callable[[str], None]) -> AsyncIterator[Stage]:
-    """Everything on, each part as it is in real life; the product's data goes to `folder`."""
+async def stage(
+    folder: Path,
+    tell: Callable[[str], None] = lambda text: None,
+    change: Callable[[Config], Config] = lambda config: config,
+) -> AsyncIterator[Stage]:
+    """Everything on, each part as it is in real life; the product's data goes to `folder`.
+
+    `change` is for whoever wants another configuration than the demo's.
+    """
     tell("starting a Telegram of our own, and a PBX in a process of its own")
     users = {USER_NAME: LINE_PASSWORD}
     async with Lab() as lab, MediaClock() as clock, PbxProcess(users) as pbx:
         lab.add_user("Phone account", PHONE_NUMBER, PHONE_NAME)
         lab.add_bot("Cards", BOT_NAME, BOT_TOKEN)
         user = lab.add_user("Ann", "+10000002", USER_NAME)
-        config = _config(folder, lab, pbx.address)
+        config = change(_config(folder, lab, pbx.address))
         tell("signing the phone account in")
         await _sign_in(config, lab)
-        async with Service(config) as service, LabPerson(lab, user, LOOPBACK) as ann:
+        async with LabPerson(lab, user, LOOPBACK) as ann, Service(config) as service:
             made = Stage(lab, pbx, service, ann, clock, user)
             for line in service.lines:
                 line.phone.agent.trace = made.trace

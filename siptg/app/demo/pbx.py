@@ -13,7 +13,7 @@ import sys
 import time
 from typing import Any
 
-from siptg.phone import Call, Digit, Ended, Incoming, Phone
+from siptg.phone import Call, CallFailed, Digit, Ended, Incoming, Phone
 from siptg.rtp.goertzel import Ear
 from siptg.sip.auth import Digest
 from siptg.sip.ids import Ids
@@ -53,9 +53,12 @@ class Pbx:
             return
         caller = f'"{CALLER_NAME}" <sip:{CALLER_NUMBER}@{self.phone.address[0]}>'
         outgoing = await self.phone.dial(str(found[0].contact), caller=caller)
-        await outgoing.ringing()
-        self._say(ringing=True)
-        await self._talk(await outgoing.answered())
+        try:
+            await outgoing.ringing()
+            self._say(ringing=True)
+            await self._talk(await outgoing.answered())
+        except CallFailed as failed:
+            self._say(ended=str(failed), by="user" if failed.ended.by_remote else "pbx")
 
     async def hangup(self) -> None:
         for call in list(self._calls):
