@@ -82,13 +82,18 @@ class Conversation:
     # the table's actions
 
     def _call_her_back(self, wish: Wish, line: LineTerms) -> None:
+        party = Party(wish.user)
         self._begin(
-            OutgoingFlow(self.desk, self.person, line, self._connected, Party(wish.user), wish=wish)
+            OutgoingFlow(
+                self.desk, self.person, line, self._connected, self._over, party, wish=wish
+            )
         )
 
     def _ring_her(self, caller: Leg, party: Party, line: LineTerms) -> None:
         self._begin(
-            IncomingFlow(self.desk, self.person, line, self._connected, party, caller=caller)
+            IncomingFlow(
+                self.desk, self.person, line, self._connected, self._over, party, caller=caller
+            )
         )
 
     def _change_wish(self, wish: Wish, line: LineTerms) -> None:
@@ -126,13 +131,10 @@ class Conversation:
 
     def _begin(self, flow: Flow) -> None:
         self._flow = flow
-        self._do(self._run(flow))
+        self._do(flow.run())
 
-    async def _run(self, flow: Flow) -> None:
-        try:
-            await flow.run()
-        finally:
-            step(self, TABLE, Given.OVER)
+    def _over(self) -> None:
+        step(self, TABLE, Given.OVER)
 
     def _connected(self) -> None:
         step(self, TABLE, Given.CONNECTED)

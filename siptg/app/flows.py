@@ -42,6 +42,8 @@ class Flow(abc.ABC):
     line: LineTerms
     connected: Callable[[], None]
     """Called once, when both legs are there."""
+    over: Callable[[], None]
+    """Called once, when both legs are gone; card and record follow, and hold up nobody."""
     party: Party
     incoming = False
     _card: LiveCard = attrs.field(init=False)
@@ -73,6 +75,7 @@ class Flow(abc.ABC):
             log.exception("a call of person %s broke", self.person)
         finally:
             await self._hang_up(cause)
+            self.over()
         await self._conclude(cause, detail)
 
     def stop(self, cause: Cause = Cause.HANGUP) -> None:

@@ -228,6 +228,25 @@ async def test_a_second_party_is_busy_and_noted_while_she_is_engaged() -> None:
 
 
 @pytest.mark.looptime
+async def test_she_is_free_once_both_legs_are_gone_however_slow_the_record_is() -> None:
+    her = PaperLeg("her", (0, Answered()), (1, Ended(Cause.HANGUP)))
+    talk, desk = start(
+        her, PaperLeg("again", (1, Ringing())), parties=(PaperLeg("pbx", (0, Answered())),)
+    )
+    desk.recording_takes = 5.0
+    talk.number(WISH, LINE)
+    await asyncio.sleep(2)
+    assert (talk.state, desk.records) == (State.IDLE, [])
+    second = PaperLeg("second")
+    talk.party_calls(second, Party("200"), LINE)
+    await asyncio.sleep(6)
+    assert (talk.state, second.told) == (State.CALLING, ["ring"])
+    assert desk.records[0].party == "100"
+    await talk.close()
+    assert [record.party for record in desk.records] == ["100", "200"]
+
+
+@pytest.mark.looptime
 async def test_her_own_call_with_nothing_pending_is_declined_with_a_hint() -> None:
     her = PaperLeg("her")
     talk, desk = start()

@@ -131,7 +131,8 @@ async def test_an_invite_from_nowhere_gets_no_answer(tmp_path: Path) -> None:
         await settled(on)
         host, port = next(iter(on.service.lines)).phone.address
         text = (
-            f"INVITE sip:ann@{host} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.9:9;branch=z9hG4bKx;rport\r\n"
+            f"INVITE sip:ann@{host} SIP/2.0\r\n"
+            "Via: SIP/2.0/UDP 127.0.0.9:9;branch=z9hG4bKx;rport\r\n"
             "From: <sip:evil@evil>;tag=1\r\nTo: <sip:ann@x>\r\nCall-ID: e\r\nCSeq: 1 INVITE\r\n"
             "Contact: <sip:evil@127.0.0.9>\r\n\r\n"
         )
@@ -185,7 +186,10 @@ async def test_ctrl_c_ends_the_call_unregisters_and_exits_within_five_seconds(
     from siptg.app.demo.pbx_process import PbxProcess
 
     async with Lab() as lab, MediaClock() as clock, PbxProcess({"ann": "secret"}) as pbx:
-        phone, user = lab.add_user("Phone", "+1000001", PHONE_NAME), lab.add_user("Ann", "+2000002", "ann")
+        phone, user = (
+            lab.add_user("Phone", "+1000001", PHONE_NAME),
+            lab.add_user("Ann", "+2000002", "ann"),
+        )
         host, port = lab.address
         where = f"{pbx.address[0]}:{pbx.address[1]}"
         path = tmp_path / "siptg.toml"
@@ -193,7 +197,14 @@ async def test_ctrl_c_ends_the_call_unregisters_and_exits_within_five_seconds(
         command = [sys.executable, "-m", "siptg"]
         pipe = asyncio.subprocess.PIPE
         login = await asyncio.create_subprocess_exec(
-            *command, "login", phone.phone, "--config", str(path), stdin=pipe, stdout=pipe, stderr=pipe
+            *command,
+            "login",
+            phone.phone,
+            "--config",
+            str(path),
+            stdin=pipe,
+            stdout=pipe,
+            stderr=pipe,
         )
         async with asyncio.timeout(15):
             while not lab.code_for(phone.phone):
@@ -220,7 +231,9 @@ async def test_ctrl_c_ends_the_call_unregisters_and_exits_within_five_seconds(
             assert (await pbx.until(lambda said: "ended" in said, 2, mark))["by"] == "user"
             await asyncio.wait_for(talking.ended.wait(), 2)
             pbx.tell(do="call", user="ann")
-            line = await pbx.until(lambda said: str(said.get("ended", "")).startswith("404"), 3, mark)
+            line = await pbx.until(
+                lambda said: str(said.get("ended", "")).startswith("404"), 3, mark
+            )
             assert line["by"] == "pbx"
             await talking.close()
         assert "2000002" not in log.decode() and "secret" not in log.decode()

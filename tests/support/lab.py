@@ -8,7 +8,9 @@ from siptg.telegram.lab import Lab, LabUser
 LOOPBACK = ("127.0.0.1",)
 
 
-def settings(lab: Lab, session: str = "", versions: tuple[str, ...] = ("9.0.0", "8.0.0")) -> TelegramSettings:
+def settings(
+    lab: Lab, session: str = "", versions: tuple[str, ...] = ("9.0.0", "8.0.0")
+) -> TelegramSettings:
     return TelegramSettings(
         1, "hash", session=session, server=lab.server, versions=versions, ice_addresses=LOOPBACK
     )

@@ -144,6 +144,7 @@ class PaperDesk:
     dialled: list[str] = attrs.field(factory=list)
     log: list[str] = attrs.field(factory=list)
     saying_takes: float = 0.0
+    recording_takes: float = 0.0
 
     def now(self) -> datetime:
         return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(
@@ -168,6 +169,7 @@ class PaperDesk:
         return self.cards[-1]
 
     async def record(self, record: CallRecord) -> None:
+        await asyncio.sleep(self.recording_takes)
         self.records.append(record)
 
     @staticmethod

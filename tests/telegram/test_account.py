@@ -36,7 +36,9 @@ class Two:
 
 
 @asynccontextmanager
-async def two(times: CallTimes | None = None, bobs: tuple[str, ...] = ("9.0.0", "8.0.0")) -> AsyncIterator[Two]:
+async def two(
+    times: CallTimes | None = None, bobs: tuple[str, ...] = ("9.0.0", "8.0.0")
+) -> AsyncIterator[Two]:
     async with Lab() as lab, MediaClock() as clock:
         ann, bob = lab.add_user("Ann", "+100", "ann"), lab.add_user("Bob", "+200", "bob")
         a = Account(settings(lab, await signed_in(lab, ann)), times=times)
@@ -45,7 +47,9 @@ async def two(times: CallTimes | None = None, bobs: tuple[str, ...] = ("9.0.0", 
             yield Two(lab, ann, a, b, clock)
 
 
-async def until(call: TelegramCall, kind: type[events.CallEvent], seconds: float = 8.0) -> events.CallEvent:
+async def until(
+    call: TelegramCall, kind: type[events.CallEvent], seconds: float = 8.0
+) -> events.CallEvent:
     async with asyncio.timeout(seconds):
         async for event in call.events():
             if isinstance(event, kind):
@@ -62,7 +66,9 @@ async def answered(on: Two) -> tuple[TelegramCall, TelegramCall]:
     return ours, theirs
 
 
-async def heard(on: Two, ours: TelegramCall, theirs: TelegramCall, seconds: float = 0.8) -> tuple[float, float]:
+async def heard(
+    on: Two, ours: TelegramCall, theirs: TelegramCall, seconds: float = 0.8
+) -> tuple[float, float]:
     """Ann says 880 Hz, Bob 440: what each hears in the end."""
     ears = []
     ticks = []

@@ -144,8 +144,14 @@ def test_each_state_has_its_time(after: int, wait: float, cause: TelegramCause, 
 
 @pytest.mark.parametrize(
     ("reason", "cause"),
-    [("busy", TelegramCause.BUSY), ("missed", TelegramCause.NO_ANSWER), ("hangup", TelegramCause.HANGUP),
-     ("disconnect", TelegramCause.LOST), ("", TelegramCause.HANGUP), ("migrate", TelegramCause.HANGUP)],
+    [
+        ("busy", TelegramCause.BUSY),
+        ("missed", TelegramCause.NO_ANSWER),
+        ("hangup", TelegramCause.HANGUP),
+        ("disconnect", TelegramCause.LOST),
+        ("", TelegramCause.HANGUP),
+        ("migrate", TelegramCause.HANGUP),
+    ],
 )
 def test_their_reason_becomes_the_cause(reason: str, cause: TelegramCause) -> None:
     call, host, _ = walked(OUT[:3], True)
@@ -214,14 +220,22 @@ def test_an_id_that_turns_up_after_we_gave_up_is_discarded() -> None:
 
 def test_every_row_can_be_taken() -> None:
     values: dict[Given, Any] = dict(OUT) | {
-        Given.REQUESTED: REQUESTED, Given.DISCARDED: DISCARDED, Given.REFUSED: REFUSED,
-        Given.SIGNAL: b"x", Given.KEY_WRONG: "planted", Given.MEDIA_FAILED: "planted",
+        Given.REQUESTED: REQUESTED,
+        Given.DISCARDED: DISCARDED,
+        Given.REFUSED: REFUSED,
+        Given.SIGNAL: b"x",
+        Given.KEY_WRONG: "planted",
+        Given.MEDIA_FAILED: "planted",
     }
     for (state, given), (then, _) in TABLE.items():
         call, _, _ = machine(state not in (State.INCOMING, State.ACCEPTING))
         call.state, call.id, call._secret, call._key = state, 5, OURS, KEY
         call._g_a_hash = HERS.commitment
-        value = ready(HERS.public) if state is State.ACCEPTING and given is Given.READY else values.get(given)
+        value = (
+            ready(HERS.public)
+            if state is State.ACCEPTING and given is Given.READY
+            else values.get(given)
+        )
         assert call.feed(given, 1.0, value) and call.state is then, f"{state} {given}"
 
 
@@ -229,9 +243,19 @@ def test_every_row_can_be_taken() -> None:
 def test_any_order_of_anything_ends_once(seed: int) -> None:
     chance = random.Random(seed)
     call, host, timers = machine(chance.random() < 0.5)
-    everything = [*OUT, *IN, (Given.DISCARDED, DISCARDED), (Given.REFUSED, REFUSED), (Given.HANG_UP, None),
-                  (Given.MEDIA_SILENT, None), (Given.MEDIA_CLOSED, None), (Given.MEDIA_FAILED, "x"),
-                  (Given.SIGNAL, b"x"), (Given.SETTLED, None), (Given.DECLINE, None)]
+    everything = [
+        *OUT,
+        *IN,
+        (Given.DISCARDED, DISCARDED),
+        (Given.REFUSED, REFUSED),
+        (Given.HANG_UP, None),
+        (Given.MEDIA_SILENT, None),
+        (Given.MEDIA_CLOSED, None),
+        (Given.MEDIA_FAILED, "x"),
+        (Given.SIGNAL, b"x"),
+        (Given.SETTLED, None),
+        (Given.DECLINE, None),
+    ]
     now = 0.0
     for _ in range(60):
         now += chance.uniform(0, 10)

@@ -28,8 +28,14 @@ OFFER = {
             "type": "audio",
             "ssrc": "419966821",
             "payloadTypes": [
-                {"id": 111, "name": "opus", "clockrate": 48000, "channels": 2,
-                 "feedbackTypes": [{"type": "transport-cc", "subtype": ""}], "parameters": {}},
+                {
+                    "id": 111,
+                    "name": "opus",
+                    "clockrate": 48000,
+                    "channels": 2,
+                    "feedbackTypes": [{"type": "transport-cc", "subtype": ""}],
+                    "parameters": {},
+                },
                 {"id": 63, "name": "red", "clockrate": 48000, "channels": 2},
             ],
             "rtpExtensions": [{"id": 2, "uri": "x"}],
@@ -57,7 +63,12 @@ def test_an_offer_is_narrowed_to_opus_without_extensions_and_keeps_its_ssrc() ->
     offer = parse(json.dumps(OFFER).encode())
     assert isinstance(offer, NegotiateChannels)
     audio, video = offer.contents
-    assert (audio.kind, audio.ssrc, audio.has_opus, video.has_opus) == ("audio", 419966821, True, False)
+    assert (audio.kind, audio.ssrc, audio.has_opus, video.has_opus) == (
+        "audio",
+        419966821,
+        True,
+        False,
+    )
     answer = narrowed(audio).raw
     assert [t["name"] for t in answer["payloadTypes"]] == ["opus"]
     assert answer["ssrc"] == "419966821" and answer["rtpExtensions"] == []
@@ -75,11 +86,21 @@ def test_webs_spelling_of_muted_is_understood() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [b"", b"[]", b"null", b"{", b'{"@type": "Unknown"}', b'{"@type": "InitialSetup"}', b'{"@type": 5}',
-     b'{"@type": "InitialSetup", "ufrag": 1, "pwd": "x", "fingerprints": []}',
-     b'{"@type": "Candidates", "candidates": [{}]}', b'{"@type": "Candidates", "candidates": 5}',
-     b'{"@type": "NegotiateChannels", "exchangeId": "1", "contents": [{"type": "audio", "ssrc": "x"}]}',
-     b"[" * 100_000],
+    [
+        b"",
+        b"[]",
+        b"null",
+        b"{",
+        b'{"@type": "Unknown"}',
+        b'{"@type": "InitialSetup"}',
+        b'{"@type": 5}',
+        b'{"@type": "InitialSetup", "ufrag": 1, "pwd": "x", "fingerprints": []}',
+        b'{"@type": "Candidates", "candidates": [{}]}',
+        b'{"@type": "Candidates", "candidates": 5}',
+        b'{"@type": "NegotiateChannels", "exchangeId": "1",'
+        b' "contents": [{"type": "audio", "ssrc": "x"}]}',
+        b"[" * 100_000,
+    ],
 )
 def test_what_is_malformed_is_none(text: bytes) -> None:
     assert parse(text) is None
@@ -87,7 +108,9 @@ def test_what_is_malformed_is_none(text: bytes) -> None:
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 
@@ -95,7 +118,9 @@ json_values = st.recursive(
 @given(
     st.sampled_from(["InitialSetup", "Candidates", "NegotiateChannels", "MediaState"]),
     st.dictionaries(
-        st.sampled_from(["ufrag", "pwd", "fingerprints", "candidates", "contents", "exchangeId", "muted"]),
+        st.sampled_from(
+            ["ufrag", "pwd", "fingerprints", "candidates", "contents", "exchangeId", "muted"]
+        ),
         json_values,
     ),
 )

@@ -28,27 +28,26 @@ async def outgoing_call(on: Stage, result: CallResult, tell: Tell) -> None:
     began = time.monotonic()
     await on.ann.write(chat, "100")
     tell("she sent 100; her Telegram rings")
-    talking = await next_call(on.ann, on.clock, STEP_WITHIN)
     try:
-        await talking.call.answer()
-        await asyncio.wait_for(talking.answered.wait(), STEP_WITHIN)
-        await on.pbx.until(lambda line: "answered" in line, STEP_WITHIN, mark)
-        result.setup_ms = round((time.monotonic() - began) * 1000)
-        tell("she says 440 Hz, the PBX says 880 Hz")
-        await _talk(on, talking, result, mark)
-        tell(f"she presses {' '.join(KEYS)} on the card")
-        for key in KEYS:
-            card = await on.ann.sees(lambda seen: any(b[0] == "1" for b in seen.buttons))
-            await on.ann.press(chat, card, key)
-        await on.pbx.until(lambda line: line.get("digits") == KEYS, STEP_WITHIN, mark)
-        tell("she hangs up")
-        await talking.call.hangup()
-        await _ended(on, result, mark)
-        record = await on.ann.sees(lambda seen: seen.text.startswith("↗"), STEP_WITHIN)
-        result.checks["the card became the record"] = not record.buttons
+        async with await next_call(on.ann, on.clock, STEP_WITHIN) as talking:
+            await talking.call.answer()
+            await asyncio.wait_for(talking.answered.wait(), STEP_WITHIN)
+            await on.pbx.until(lambda line: "answered" in line, STEP_WITHIN, mark)
+            result.setup_ms = round((time.monotonic() - began) * 1000)
+            tell("she says 440 Hz, the PBX says 880 Hz")
+            await _talk(on, talking, result, mark)
+            tell(f"she presses {' '.join(KEYS)} on the card")
+            for key in KEYS:
+                card = await on.ann.sees(lambda seen: any(b[0] == "1" for b in seen.buttons))
+                await on.ann.press(chat, card, key)
+            await on.pbx.until(lambda line: line.get("digits") == KEYS, STEP_WITHIN, mark)
+            tell("she hangs up")
+            await talking.call.hangup()
+            await _ended(on, result, mark)
+            record = await on.ann.sees(lambda seen: seen.text.startswith("↗"), STEP_WITHIN)
+            result.checks["the card became the record"] = not record.buttons
     finally:
         result.dtmf = (on.pbx.since(mark, "digits") or [""])[-1]
-        await talking.close()
         result.judge(keys=KEYS, hangup="user")
 
 
@@ -59,26 +58,25 @@ async def incoming_call(on: Stage, result: CallResult, tell: Tell) -> None:
     mark, before = on.pbx.mark(), len(on.ann.seen)
     began = time.monotonic()
     on.pbx.tell(do="call", user="ann")
-    talking = await next_call(on.ann, on.clock, STEP_WITHIN)
     try:
-        told = [seen.text for seen in on.ann.seen[before:]]
-        result.checks["name and number came before she answered"] = any(
-            CALLER_NAME in text and CALLER_NUMBER in text for text in told
-        )
-        await on.pbx.until(lambda line: "ringing" in line, STEP_WITHIN, mark)
-        tell("she knows who calls, and answers")
-        await talking.call.answer()
-        await asyncio.wait_for(talking.answered.wait(), STEP_WITHIN)
-        await on.pbx.until(lambda line: "answered" in line, STEP_WITHIN, mark)
-        result.setup_ms = round((time.monotonic() - began) * 1000)
-        await _talk(on, talking, result, mark)
-        tell("the PBX hangs up")
-        on.pbx.tell(do="hangup")
-        await _ended(on, result, mark)
-        await asyncio.wait_for(talking.ended.wait(), STEP_WITHIN)
-        result.checks["her call ended with it"] = talking.ended.is_set()
+        async with await next_call(on.ann, on.clock, STEP_WITHIN) as talking:
+            told = [seen.text for seen in on.ann.seen[before:]]
+            result.checks["name and number came before she answered"] = any(
+                CALLER_NAME in text and CALLER_NUMBER in text for text in told
+            )
+            await on.pbx.until(lambda line: "ringing" in line, STEP_WITHIN, mark)
+            tell("she knows who calls, and answers")
+            await talking.call.answer()
+            await asyncio.wait_for(talking.answered.wait(), STEP_WITHIN)
+            await on.pbx.until(lambda line: "answered" in line, STEP_WITHIN, mark)
+            result.setup_ms = round((time.monotonic() - began) * 1000)
+            await _talk(on, talking, result, mark)
+            tell("the PBX hangs up")
+            on.pbx.tell(do="hangup")
+            await _ended(on, result, mark)
+            await asyncio.wait_for(talking.ended.wait(), STEP_WITHIN)
+            result.checks["her call ended with it"] = talking.ended.is_set()
     finally:
-        await talking.close()
         result.judge(keys="", hangup="pbx")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Self
 
 from siptg.app.demo.report import USER_HZ
 from siptg.rtp.clock import MediaClock
@@ -16,7 +17,7 @@ RATE = 8000
 
 
 class Talking:
-    """She is in a call: says her tone, measures what she hears."""
+    """She is in a call: says her tone, measures what she hears. As a block it ends with it."""
 
     def __init__(self, call: TelegramCall, clock: MediaClock, hz: float = USER_HZ) -> None:
         self.call = call
@@ -26,6 +27,12 @@ class Talking:
         self._clock, self._said = clock, tone([hz], RATE)
         call.audio.tune(RATE)
         self._task = asyncio.create_task(self._follow())
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
     async def close(self) -> None:
         """Hang up, if nobody did."""

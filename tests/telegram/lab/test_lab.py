@@ -139,7 +139,7 @@ async def test_results_of_some_size_are_zipped_and_read(lab: Lab) -> None:
 
 async def test_access_hashes_must_be_right(lab: Lab) -> None:
     ann = await client(lab, "Ann")
-    with pytest.raises(errors.RPCError, match="PEER_ID_INVALID|peer"):
+    with pytest.raises(errors.RPCError, match=r"PEER_ID_INVALID|peer"):
         await ann(fn.messages.SendMessageRequest(tl.InputPeerUser(1002, 1), "x"))
     await ann.disconnect()
 
@@ -176,8 +176,14 @@ async def test_refusals_on_command(lab: Lab) -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"\xef" + os.urandom(200), os.urandom(64), b"\xee" * 4 + b"\xff\xff\xff\x7f", b"GET / HTTP/1.1\r\n\r\n",
-     b"\xef\x0a" + bytes(8) + os.urandom(32), b"\xee" * 4 + b"\x28\0\0\0" + bytes(40)],
+    [
+        b"\xef" + os.urandom(200),
+        os.urandom(64),
+        b"\xee" * 4 + b"\xff\xff\xff\x7f",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"\xef\x0a" + bytes(8) + os.urandom(32),
+        b"\xee" * 4 + b"\x28\0\0\0" + bytes(40),
+    ],
 )
 async def test_garbage_ends_its_connection_and_nobody_elses(lab: Lab, data: bytes) -> None:
     ann = await client(lab, "Ann")
