@@ -51,7 +51,7 @@ def test_a_shop_window_shows_all_that_it_imports(window: Path) -> None:
     ]
     imported = {
         alias.asname or alias.name
-        for node in tree.body
+        for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(ROOMS)
         for alias in node.names
     }

@@ -72,7 +72,7 @@ def test_a_report_is_good_only_if_everything_in_it_is() -> None:
         return made
 
     assert result().ok and Report([result(), result()], {"x": True}).ok
-    bad = [
+    bad: list[dict[str, object]] = [
         {"user_heard_hz": 440.0},
         {"pbx_heard_hz": 0.0},
         {"dtmf": "1#"},

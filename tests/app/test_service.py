@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.world
 
 
 @asynccontextmanager
-async def house(folder: Path, **line: object) -> AsyncIterator[Stage]:
+async def house(folder: Path, **line: Any) -> AsyncIterator[Stage]:
     """The demo's stage; `line` changes its one line."""
 
     def change(config: Config) -> Config:

@@ -213,7 +213,7 @@ def test_a_repeated_request_brings_its_answer_again_for_timer_j() -> None:
 def test_the_ack_of_a_refusal_has_the_branch_of_its_invite_and_the_tag_of_the_answer() -> None:
     sent: list[bytes] = []
     machine, log, _ = started("invite_client")
-    log.send = sent.append  # type: ignore[method-assign]
+    log.send = sent.append  # type: ignore[method-assign,assignment]
     machine.receive(answer(machine, 486), 0.1)
     ack = parse(sent[0])
     assert isinstance(ack, Request)

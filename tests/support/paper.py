@@ -12,13 +12,13 @@ from datetime import UTC, datetime, timedelta
 import attrs
 import numpy as np
 
-from siptg.app.cards import Card
 from siptg.app.causes import Cause
 from siptg.app.desk import LineTerms, Refused
 from siptg.app.legs import Ended, Leg, LegEvent, Party
 from siptg.app.numbers import Wish
 from siptg.app.store import CallRecord
 from siptg.rtp.audio import Frame, silence
+from siptg.telegram.cards import Card
 
 
 class PaperPort:
