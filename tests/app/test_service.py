@@ -16,7 +16,7 @@ import attrs
 import pytest
 
 from siptg.app.config import Config
-from siptg.app.demo.demo import PHONE_NAME, Stage, stage
+from siptg.app.demo.stage import PHONE_NAME, Stage, stage
 from siptg.app.demo.user import Talking, next_call
 from siptg.rtp.clock import MediaClock
 from siptg.sip.registration import RegistrationState

@@ -5,15 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+from siptg.app.demo.pbx import CALLER_NAME, CALLER_NUMBER
 from siptg.app.demo.report import CallResult
+from siptg.app.demo.stage import PHONE_NAME, Stage
 from siptg.app.demo.user import Talking, next_call
 
-if TYPE_CHECKING:
-    from siptg.app.demo.demo import Stage
-
-PHONE_NAME = "siptg_phone"
 KEYS = "12#"
 TALK_SECONDS = 1.5
 """Long enough for half a second of sound to be measured at both ends, after all delays."""
@@ -53,8 +50,6 @@ async def outgoing_call(on: Stage, result: CallResult, tell: Tell) -> None:
 
 async def incoming_call(on: Stage, result: CallResult, tell: Tell) -> None:
     """The PBX calls; name and number are in her chat before she answers; the PBX hangs up."""
-    from siptg.app.demo.pbx import CALLER_NAME, CALLER_NUMBER
-
     mark, before = on.pbx.mark(), len(on.ann.seen)
     began = time.monotonic()
     on.pbx.tell(do="call", user="ann")
