@@ -1,4 +1,8 @@
-"""Values of single header fields: Via, CSeq, and the numbers and lists that several share."""
+"""Values of single header fields: Via, CSeq, and the numbers and lists that several share.
+
+Values are never changed, though attrs does not forbid it: a frozen class would cost three times as
+much to make, and a busy server makes some of them for each message.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +18,34 @@ _VIA = re.compile(
     r"SIP\s*/\s*2\.0\s*/\s*([A-Za-z0-9\-]+)\s+(\[[^\]]*\]|[^:;\s\[\]]+)\s*(?::\s*(\d{1,5}))?\s*(?:;(.*))?\Z",
     re.I | re.S,
 )
+_PLAIN_VIA = re.compile(
+    r"SIP/2\.0/([A-Z]+) ([A-Za-z0-9][A-Za-z0-9\-_.]{0,252})(?::(\d{1,5}))?(?:;(.*))?\Z", re.S
+)
+"""As nearly all are written; the others go the long way."""
 _CSEQ = re.compile(r"(\d{1,10})\s+(\S+)\Z")
 MAX_SEQUENCE = 2**31 - 1
+METHODS = frozenset(
+    (
+        "INVITE",
+        "ACK",
+        "CANCEL",
+        "BYE",
+        "OPTIONS",
+        "INFO",
+        "REGISTER",
+        "MESSAGE",
+        "SUBSCRIBE",
+        "NOTIFY",
+        "REFER",
+        "UPDATE",
+        "PRACK",
+        "PUBLISH",
+    )
+)
+"""All that RFCs define."""
 
 
-@attrs.frozen
+@attrs.define(unsafe_hash=True)
 class Via:
     """Where a request went through (RFC 3261 §20.42)."""
 
@@ -29,13 +56,16 @@ class Via:
 
     @classmethod
     def parse(cls, text: str) -> Via:
-        found = _VIA.match(text.strip())
-        if found is None or not HOST.match(found[2]):
+        found = _PLAIN_VIA.match(text) or _VIA.match(text.strip())
+        if found is None:
             raise ProtocolError(f"bad Via {text[:60]!r}")
-        port = int(found[3]) if found[3] else None
+        transport, host, digits, params = found.groups()
+        if found.re is _VIA and not HOST.match(host):
+            raise ProtocolError(f"bad Via {text[:60]!r}")
+        port = int(digits) if digits else None
         if port is not None and not 0 < port < 65_536:
             raise ProtocolError(f"bad port in Via {text[:60]!r}")
-        return cls(found[1].upper(), found[2], port, Params.parse(found[4]) if found[4] else NONE)
+        return cls(transport.upper(), host, port, Params.parse(params) if params else NONE)
 
     @property
     def branch(self) -> str | None:
@@ -62,7 +92,7 @@ class Via:
         return f"SIP/2.0/{self.transport} {self.host}{port}{self.params}"
 
 
-@attrs.frozen
+@attrs.define(unsafe_hash=True)
 class CSeq:
     """Sequence number and method (RFC 3261 §20.16)."""
 
@@ -71,6 +101,9 @@ class CSeq:
 
     @classmethod
     def parse(cls, text: str) -> CSeq:
+        digits, _, method = text.partition(" ")
+        if method in METHODS and digits.isascii() and digits.isdigit() and len(digits) < 10:
+            return cls(int(digits), method)
         found = _CSEQ.match(text.strip())
         if found is None or int(found[1]) > MAX_SEQUENCE or not METHOD.match(found[2]):
             raise ProtocolError(f"bad CSeq {text[:60]!r}")

@@ -6,6 +6,7 @@ Lines are kept as they came: what nobody touched is written from the very text t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from siptg.sip.errors import LocalError
 from siptg.sip.grammar import TOKEN, UNSAFE
@@ -43,20 +44,26 @@ def key_of(name: str) -> str:
     if key is None:
         plain = name.strip().lower()
         key = COMPACT.get(plain, plain)
-        if len(_keys) < _MOST_KEYS:  # bounded: a peer may invent names for ever
+        if len(_keys) < _MOST_KEYS and TOKEN.fullmatch(
+            name
+        ):  # bounded: a peer may invent names for ever
             _keys[name] = key
     return key
 
 
-class Headers:
-    """Mutable. `version` rises with each change, so that cached values know when to go."""
+known_key = _keys.get
+"""The key of a name that was seen before, else None: one call in C for each line of a message."""
 
-    __slots__ = ("_keys", "_lines", "version")
+
+class Headers:
+    """Mutable. `cache` holds values parsed from these lines; each change empties it."""
+
+    __slots__ = ("_keys", "_lines", "cache")
 
     def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
         self._keys: list[str] = []
         self._lines: list[str] = []
-        self.version = 0
+        self.cache: dict[str, Any] = {}
         for name, value in pairs:
             self.add(name, value)
 
@@ -64,60 +71,81 @@ class Headers:
     def from_lines(cls, keys: list[str], lines: list[str]) -> Headers:
         """Of a parsed message: `Name: value` lines and their keys, both without line ends."""
         made = cls.__new__(cls)
-        made._keys, made._lines, made.version = keys, lines, 0
+        made._keys, made._lines, made.cache = keys, lines, {}
         return made
 
     def get(self, name: str) -> str | None:
         """The first value, blanks around it off."""
-        try:
-            return self._lines[self._keys.index(key_of(name))].partition(":")[2].strip()
-        except ValueError:
+        key = _keys.get(name) or key_of(name)
+        keys = self._keys
+        if key not in keys:
             return None
+        return self._lines[keys.index(key)].partition(":")[2].strip()
 
     def get_all(self, name: str) -> list[str]:
         """One value a line, in order; lists with commas are not taken apart."""
-        key = key_of(name)
-        found = zip(self._keys, self._lines, strict=True)
-        return [line.partition(":")[2].strip() for k, line in found if k == key]
+        key = _keys.get(name) or key_of(name)
+        if key not in self._keys:
+            return []
+        return [
+            self._lines[n].partition(":")[2].strip() for n, k in enumerate(self._keys) if k == key
+        ]
 
     def count(self, name: str) -> int:
         return self._keys.count(key_of(name))
 
     def add(self, name: str, value: str) -> None:
         """Behind all others."""
-        line = _line(name, value)
-        self._keys.append(key_of(name))
-        self._lines.append(line)
-        self.version += 1
+        self._lines.append(_line(name, value))
+        self._keys.append(_keys.get(name) or key_of(name))
+        if self.cache:
+            self.cache = {}
 
     def prepend(self, name: str, value: str) -> None:
         """Before all others: a Via, a Route."""
         self._lines.insert(0, _line(name, value))
         self._keys.insert(0, key_of(name))
-        self.version += 1
+        self.cache = {}
 
     def set(self, name: str, value: str) -> None:
         """In the place of the first of that name, the others go; at the end where there is none."""
-        line, key = _line(name, value), key_of(name)
-        if key not in self._keys:
+        key = _keys.get(name) or key_of(name)
+        keys = self._keys
+        if key not in keys:
             self.add(name, value)
             return
-        at = self._keys.index(key)
-        self.remove(name)
-        self._keys.insert(at, key)
-        self._lines.insert(at, line)
-        self.version += 1
+        at = keys.index(key)
+        if keys.count(key) > 1:
+            self.remove(name)
+            keys = self._keys
+            keys.insert(at, key)
+            self._lines.insert(at, "")
+        self._lines[at] = _line(name, value)
+        self.cache = {}
 
-    def remove(self, name: str) -> None:
+    def set_first(self, name: str, value: str) -> None:
+        """Change the first of that name alone. KeyError where there is none."""
         key = key_of(name)
-        if key in self._keys:
-            kept = [n for n, k in enumerate(self._keys) if k != key]
+        if key not in self._keys:
+            raise KeyError(name)
+        self._lines[self._keys.index(key)] = _line(name, value)
+        self.cache = {}
+
+    def remove(self, *names: str) -> None:
+        gone = {key_of(name) for name in names}
+        kept = [n for n, k in enumerate(self._keys) if k not in gone]
+        if len(kept) < len(self._keys):
             self._lines = [self._lines[n] for n in kept]
             self._keys = [self._keys[n] for n in kept]
-            self.version += 1
+            self.cache = {}
 
     def copy(self) -> Headers:
-        return Headers.from_lines(list(self._keys), list(self._lines))
+        return Headers.from_lines(self._keys.copy(), self._lines.copy())
+
+    def only(self, keys: frozenset[str]) -> Headers:
+        """A copy with nothing but these, in their order; keys are `key_of` names."""
+        kept = [n for n, k in enumerate(self._keys) if k in keys]
+        return Headers.from_lines([self._keys[n] for n in kept], [self._lines[n] for n in kept])
 
     def items(self) -> Iterator[tuple[str, str]]:
         """Names as they are written, and values."""
@@ -130,7 +158,7 @@ class Headers:
         return "\r\n".join(self._lines)
 
     def __contains__(self, name: str) -> bool:
-        return key_of(name) in self._keys
+        return (_keys.get(name) or key_of(name)) in self._keys
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -141,8 +169,8 @@ class Headers:
 
 def _line(name: str, value: str) -> str:
     """LocalError where name or value could end the line and begin another header."""
-    if not TOKEN.fullmatch(name):
+    if name not in _keys and not TOKEN.fullmatch(name):
         raise LocalError(f"not a header name: {name[:40]!r}")
-    if UNSAFE.search(value):
+    if not value.isprintable() and UNSAFE.search(value):
         raise LocalError(f"a line break in the value of {name}")
     return f"{name}: {value}"

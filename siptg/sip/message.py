@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from siptg.sip.errors import ProtocolError
 from siptg.sip.fields import CSeq, Via, parse_number, parse_tokens
@@ -74,32 +74,33 @@ REASONS = {
 class _Message:
     """What requests and responses share."""
 
-    __slots__ = ("_cache", "_cached_at", "body", "headers")
+    __slots__ = ("body", "headers")
 
     def __init__(self, headers: Headers, body: bytes) -> None:
         self.headers, self.body = headers, body
-        self._cache: dict[str, Any] = {}
-        self._cached_at = headers.version
 
     def _touch(self, name: str, parse: Callable[[str], T]) -> T:
         """The value of a header that must be there, parsed once; ProtocolError where it is not."""
-        if self._cached_at != self.headers.version:
-            self._cache, self._cached_at = {}, self.headers.version
-        value = self._cache.get(name)
+        headers = self.headers
+        value = headers.cache.get(name)
         if value is None:
-            text = self.headers.get(name)
+            text = headers.get(name)
             if text is None:
                 raise ProtocolError(f"no {name}")
-            value = self._cache[name] = parse(text)
+            value = headers.cache[name] = parse(text)
         return value
 
     def _list(self, name: str, parse: Callable[[str], T]) -> list[T]:
-        return [
-            parse(part)
-            for value in self.headers.get_all(name)
-            for part in split(value, ",")
-            if part
-        ]
+        headers = self.headers
+        known: list[T] | None = headers.cache.get(name)
+        if known is None:
+            known = headers.cache[name] = [
+                parse(part)
+                for value in headers.get_all(name)
+                for part in (split(value, ",") if "," in value else (value,))
+                if part
+            ]
+        return known
 
     @property
     def via(self) -> Via:
@@ -108,7 +109,12 @@ class _Message:
 
     @property
     def vias(self) -> list[Via]:
-        return self._list("Via", Via.parse)
+        return [
+            Via.parse(part)
+            for value in self.headers.get_all("Via")
+            for part in split(value, ",")
+            if part
+        ]
 
     @property
     def from_(self) -> NameAddr:
@@ -160,33 +166,45 @@ class _Message:
         return None if text is None else parse_number(name, text.partition(";")[0])
 
     def _bytes(self, first: str) -> bytes:
-        if self.headers.get("Content-Length") != str(len(self.body)):
-            self.headers.set("Content-Length", str(len(self.body)))
+        length = str(len(self.body))
+        if self.headers.get("Content-Length") != length:
+            self.headers.set("Content-Length", length)
         head = f"{first}\r\n{self.headers.text()}\r\n\r\n"
         return head.encode("utf-8", "surrogateescape") + self.body
 
 
 class Request(_Message):
-    __slots__ = ("method", "uri")
+    """A request; its URI may be given as text, which is parsed when it is touched."""
 
-    def __init__(self, method: str, uri: Uri, headers: Headers, body: bytes = b"") -> None:
-        super().__init__(headers, body)
-        self.method, self.uri = method, uri
+    __slots__ = ("_target", "_uri", "method")
+
+    def __init__(self, method: str, uri: Uri | str, headers: Headers, body: bytes = b"") -> None:
+        self.headers, self.body, self.method = headers, body, method
+        self._uri: Uri | None
+        if isinstance(uri, str):
+            self._uri, self._target = None, uri
+        else:
+            self.uri = uri
+
+    @property
+    def uri(self) -> Uri:
+        """The Request-URI; ProtocolError where it is none."""
+        if self._uri is None:
+            self._uri = Uri.parse(self._target)
+        return self._uri
+
+    @uri.setter
+    def uri(self, uri: Uri) -> None:
+        self._uri, self._target = uri, str(uri)
 
     def __bytes__(self) -> bytes:
-        return self._bytes(f"{self.method} {self.uri} SIP/2.0")
+        return self._bytes(f"{self.method} {self._target} SIP/2.0")
 
     def reply(
         self, status: int, reason: str | None = None, *, to_tag: str | None = None
     ) -> Response:
         """A response with what every response copies (RFC 3261 §8.2.6, §12.1.1)."""
-        headers = Headers()
-        for name in ("Via", "From", "To", "Call-ID", "CSeq"):
-            for value in self.headers.get_all(name):
-                headers.add(name, value)
-        if status < 300:
-            for value in self.headers.get_all("Record-Route"):
-                headers.add("Record-Route", value)
+        headers = self.headers.only(_COPIED if status < 300 else _COPIED_BY_FAILURES)
         if to_tag is not None and status > 100 and self.to.tag is None:
             headers.set("To", f"{headers.get('To')};tag={to_tag}")
         return Response(status, reason or REASONS.get(status, "Unknown"), headers)
@@ -199,8 +217,7 @@ class Response(_Message):
     __slots__ = ("reason", "status")
 
     def __init__(self, status: int, reason: str, headers: Headers, body: bytes = b"") -> None:
-        super().__init__(headers, body)
-        self.status, self.reason = status, reason
+        self.headers, self.body, self.status, self.reason = headers, body, status, reason
 
     def __bytes__(self) -> bytes:
         return self._bytes(f"SIP/2.0 {self.status} {self.reason}")
@@ -210,6 +227,8 @@ class Response(_Message):
 
 
 Message = Request | Response
+_COPIED_BY_FAILURES = frozenset(("via", "from", "to", "call-id", "cseq"))
+_COPIED = _COPIED_BY_FAILURES | {"record-route"}
 
 
 def _first_via(text: str) -> Via:

@@ -5,15 +5,15 @@ elsewhere.
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import attrs
 
 from siptg.sip.errors import ProtocolError
-from siptg.sip.fields import parse_number
-from siptg.sip.grammar import METHOD
-from siptg.sip.headers import Headers, key_of
+from siptg.sip.fields import METHODS, parse_number
+from siptg.sip.grammar import METHOD, TOKEN
+from siptg.sip.headers import Headers, key_of, known_key
 from siptg.sip.message import Message, Request, Response
-from siptg.sip.uri import Uri
 
 
 @attrs.frozen
@@ -30,11 +30,11 @@ class Limits:
 
 
 LIMITS = Limits()
-MANDATORY = ("via", "from", "to", "call-id", "cseq")
+_ORDER = ("via", "from", "to", "call-id", "cseq")
+MANDATORY = frozenset(_ORDER)
 ONCE = ("from", "to", "call-id", "cseq", "max-forwards", "content-length", "content-type")
 """Headers that may not stand twice (RFC 3261 §7.3.1)."""
 
-_FOLD = re.compile(r"\r\n[ \t]+")
 _STATUS = re.compile(r"SIP/2\.0 ([1-6]\d\d)(?: (.*))?\Z", re.I)
 
 
@@ -51,35 +51,51 @@ def parse(data: bytes, limits: Limits = LIMITS) -> Message:
     if len(data) > limits.size:
         raise ProtocolError(f"{len(data)} bytes, {limits.size} at most", 513)
     head, body = _halves(data.lstrip(b"\r\n"))
-    text = head.decode("utf-8", "surrogateescape")
-    if "\r\n " in text or "\r\n\t" in text:
-        text = _FOLD.sub(" ", text)
-    first, *lines = text.split("\r\n")
+    lines = head.decode("utf-8", "surrogateescape").split("\r\n")
+    first = lines.pop(0)
+    keys: list[Any] = [known_key(line.partition(":")[0]) for line in lines]
+    if None in keys or len(head) > limits.line:
+        keys = _long_way(lines, limits)
     if len(lines) > limits.headers:
         raise ProtocolError(f"{len(lines)} headers, {limits.headers} at most")
-    keys = []
-    for line in lines:
-        name, colon, _ = line.partition(":")
-        if not colon or not name or len(line) > limits.line:
-            raise ProtocolError(
-                f"not a header: {line[:60]!r}"
-                if len(line) <= limits.line
-                else f"a header of {len(line)} characters"
-            )
-        keys.append(key_of(name))
-    for key in MANDATORY:
-        if key not in keys:
-            raise ProtocolError(f"no {key}")
-    if len(set(keys)) < len(keys):
+    seen = set(keys)
+    if not seen >= MANDATORY:
+        raise ProtocolError(f"no {next(key for key in _ORDER if key not in seen)}")
+    if len(seen) < len(keys):
         for key in ONCE:
-            if keys.count(key) > 1:
+            if key in seen and keys.count(key) > 1:
                 raise ProtocolError(f"{key} stands twice")
     headers = Headers.from_lines(keys, lines)
-    if "content-length" in keys:
-        body = _cut(body, headers.get("Content-Length") or "")
+    if "content-length" in seen:
+        body = _cut(body, lines[keys.index("content-length")].partition(":")[2])
     if first[:4].upper() == "SIP/":
         return _response(first, headers, body)
     return _request(first, headers, body)
+
+
+def _long_way(lines: list[str], limits: Limits) -> list[str]:
+    """Keys of headers of which one is folded, unknown, very long or none at all; changes `lines`
+    where they were folded.
+    """
+    if any(line[:1] in (" ", "\t") for line in lines):
+        whole: list[str] = []
+        for line in lines:
+            if line[:1] in (" ", "\t") and whole:
+                whole[-1] += " " + line.lstrip(" \t")
+                if len(whole[-1]) > limits.line:
+                    break  # said below; joining on would cost the square of its length
+            else:
+                whole.append(line)
+        lines[:] = whole
+    keys = []
+    for line in lines:
+        name, colon, _ = line.partition(":")
+        if len(line) > limits.line:
+            raise ProtocolError(f"a header of {len(line)} characters")
+        if not colon or not TOKEN.fullmatch(name.rstrip(" \t")):
+            raise ProtocolError(f"not a header: {line[:60]!r}")
+        keys.append(key_of(name))
+    return keys
 
 
 def _halves(data: bytes) -> tuple[bytes, bytes]:
@@ -106,13 +122,13 @@ def _cut(body: bytes, length: str) -> bytes:
 
 def _request(first: str, headers: Headers, body: bytes) -> Request:
     parts = first.split(" ")
-    if len(parts) != 3 or not METHOD.match(parts[0]):
+    if len(parts) != 3 or not (parts[0] in METHODS or METHOD.match(parts[0])):
         raise ProtocolError(f"bad request line {first[:60]!r}")
     method, target, version = parts
-    if version.upper() != "SIP/2.0":
+    if version != "SIP/2.0" and version.upper() != "SIP/2.0":
         status = 505 if re.fullmatch(r"SIP/\d+\.\d+", version, re.I) else 400
         raise ProtocolError(f"version {version[:20]!r}", status)
-    request = Request(method, Uri.parse(target), headers, body)
+    request = Request(method, target, headers, body)
     if request.cseq.method != method:
         raise ProtocolError(f"a {method[:20]} whose CSeq says {request.cseq.method[:20]}")
     return request

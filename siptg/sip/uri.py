@@ -16,9 +16,14 @@ _TEL = re.compile(r"\+?[0-9A-Fa-f*#\-.()]+\Z")
 _SIP = re.compile(
     r"(sips?):(?:([^@]*)@)?(\[[^\]]*\]|[^:;?\s]*)(?::([0-9]*))?(;[^?]*)?(\?.*)?\Z", re.I
 )
+_PLAIN = re.compile(
+    r"""(sips?):(?:([^@:\s<>"]+)@)?([A-Za-z0-9][A-Za-z0-9\-_.]{0,252})(?::([1-9]\d{0,3}))?"""
+    r"""(?:;([^?\s<>"]*))?\Z"""
+)
+"""As nearly all are written; the others go the long way."""
 
 
-@attrs.frozen
+@attrs.define(unsafe_hash=True)  # a value, as those of `fields`
 class Uri:
     """An address. `str()` writes it as it is sent."""
 
@@ -37,6 +42,16 @@ class Uri:
     @classmethod
     def parse(cls, text: str) -> Uri:
         """ProtocolError 400 for what is no URI; unknown schemes are kept, for 416."""
+        plain = _PLAIN.match(text)
+        if plain is not None:
+            scheme, user, host, digits, rest = plain.groups()
+            return cls(
+                scheme,
+                user,
+                host,
+                int(digits) if digits else None,
+                Params.parse(rest) if rest else NONE,
+            )
         found = _SIP.match(text)
         if found is None:
             return cls._parse_other(text)
@@ -120,7 +135,7 @@ def _digits(number: str) -> str:
     return re.sub(r"[\-.()]", "", number).lower()
 
 
-@attrs.frozen
+@attrs.define(unsafe_hash=True)
 class NameAddr:
     """`"Alice" <sip:alice@example.com>;tag=1`: From, To, Contact, Route and their like."""
 
@@ -132,9 +147,9 @@ class NameAddr:
     @classmethod
     def parse(cls, text: str) -> NameAddr:
         """ProtocolError says what is wrong. Without brackets, parameters belong to the header."""
-        text = text.strip()
-        opening = _bracket(text)
+        opening = text.find("<") if '"' not in text else _bracket(text := text.strip())
         if opening < 0:
+            text = text.strip()
             spec, semicolon, params = text.partition(";")
             if "," in spec or "?" in spec:
                 raise ProtocolError(
@@ -145,12 +160,14 @@ class NameAddr:
         closing = text.find(">", opening)
         if closing < 0:
             raise ProtocolError(f"no closing bracket in {text[:60]!r}")
-        name = text[:opening].strip()
+        uri = Uri.parse(text[opening + 1 : closing])
+        name = _display(text[:opening].strip()) if opening else None
         rest = text[closing + 1 :].strip()
-        if rest and rest[0] != ";":
+        if not rest:
+            return cls(uri, name)
+        if rest[0] != ";":
             raise ProtocolError(f"{rest[:20]!r} behind an address")
-        parsed = Params.parse(rest[1:]) if rest else NONE
-        return cls(Uri.parse(text[opening + 1 : closing]), _display(name), parsed)
+        return cls(uri, name, Params.parse(rest[1:]))
 
     @classmethod
     def parse_many(cls, text: str) -> list[NameAddr]:
@@ -177,10 +194,12 @@ def _bracket(text: str) -> int:
     """Where the opening bracket is, not counting one in a quoted name; -1 without one."""
     if not text.startswith('"'):
         return text.find("<")
-    n = 1
-    while n < len(text) and text[n] != '"':
-        n += 2 if text[n] == "\\" else 1
-    if n >= len(text):
+    n = text.find('"', 1)
+    if "\\" in text[:n]:
+        n = 1
+        while n < len(text) and text[n] != '"':
+            n += 2 if text[n] == "\\" else 1
+    if not 0 < n < len(text):
         raise ProtocolError(f"no closing quote in {text[:60]!r}")
     return text.find("<", n)
 

@@ -111,6 +111,9 @@ def person_of(user: tl.User) -> Person:
     return Person(user.id, user.access_hash or 0, name or str(user.id), user.username)
 
 
+SIGN_IN_AGAIN = "Telegram does not know this session any more: run `siptg login` again"
+
+
 class Account:
     """`async with Account(settings) as account`: signed in, and it stays so."""
 
@@ -173,6 +176,9 @@ class Account:
             await client.disconnect()
 
     async def __aenter__(self) -> Self:
+        # before it connects: what comes with the very first bytes is not to be lost
+        self._client.add_event_handler(self._update, events.Raw(tl_calls.UPDATES))
+        self._client.add_event_handler(self._message, events.NewMessage(incoming=True))
         try:
             await self._client.connect()
             me = await self._client.get_me() if await self._client.is_user_authorized() else None
@@ -180,14 +186,10 @@ class Account:
             me = None
         if me is None:
             await self._client.disconnect()
-            raise NotSignedIn(
-                "Telegram does not know this session any more: run `siptg login` again"
-            )
+            raise NotSignedIn(SIGN_IN_AGAIN)
         self.me = person_of(me)
         # Telegram's group is proved sound now, in a thread: the first call shall not wait for it
         self._proving = asyncio.create_task(self._prove())
-        self._client.add_event_handler(self._update, events.Raw(tl_calls.UPDATES))
-        self._client.add_event_handler(self._message, events.NewMessage(incoming=True))
         return self
 
     async def __aexit__(self, *why: object) -> None:
@@ -312,7 +314,7 @@ class Account:
             self.counters["message_skipped"] += 1
             return
         sender = await event.get_sender()
-        if not isinstance(sender, tl.User) or sender.bot or sender.id == self.me.id:
+        if not isinstance(sender, tl.User) or sender.bot or sender.is_self:
             return
         text = "" if event.message.media else (event.message.message or "")
         self._messages.put_nowait(

@@ -111,7 +111,7 @@ def test_what_is_wrong_is_said_with_a_status(
 ) -> None:
     assert old in INVITE
     with pytest.raises(ProtocolError) as caught:
-        parse(INVITE.replace(old, new, 1))
+        touch_uri(parse(INVITE.replace(old, new, 1)))
     assert reason in caught.value.reason and caught.value.status == status
 
 
@@ -127,6 +127,11 @@ def test_limits_hold() -> None:
 def test_keepalives_are_told_from_messages() -> None:
     assert is_keepalive(b"\r\n\r\n") and is_keepalive(b"") and is_keepalive(b"\0\0\0\0")
     assert not is_keepalive(INVITE)
+
+
+def touch_uri(message: Request | Response) -> None:
+    """A Request-URI is parsed when it is touched."""
+    assert isinstance(message, Request) and message.uri.scheme
 
 
 def touch_all(message: Request | Response) -> None:
