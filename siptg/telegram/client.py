@@ -111,9 +111,6 @@ def person_of(user: tl.User) -> Person:
     return Person(user.id, user.access_hash or 0, name or str(user.id), user.username)
 
 
-SIGN_IN_AGAIN = "Telegram does not know this session any more: run `siptg login` again"
-
-
 class Account:
     """`async with Account(settings) as account`: signed in, and it stays so."""
 
@@ -186,7 +183,7 @@ class Account:
             me = None
         if me is None:
             await self._client.disconnect()
-            raise NotSignedIn(SIGN_IN_AGAIN)
+            raise NotSignedIn("Telegram knows this session no more: run `siptg login` again")
         self.me = person_of(me)
         # Telegram's group is proved sound now, in a thread: the first call shall not wait for it
         self._proving = asyncio.create_task(self._prove())
