@@ -19,7 +19,8 @@ _VIA = re.compile(
     re.I | re.S,
 )
 _PLAIN_VIA = re.compile(
-    r"SIP/2\.0/([A-Z]+) ([A-Za-z0-9][A-Za-z0-9\-_.]{0,252})(?::(\d{1,5}))?(?:;(.*))?\Z", re.S
+    r"SIP/2\.0/([A-Z]+) ([A-Za-z0-9][A-Za-z0-9\-_.]{0,252})(?::([1-9]\d{0,3}))?"
+    r";branch=([A-Za-z0-9\-.!%*_+`'~]+)(;rport)?\Z"
 )
 """As nearly all are written; the others go the long way."""
 _CSEQ = re.compile(r"(\d{1,10})\s+(\S+)\Z")
@@ -56,12 +57,15 @@ class Via:
 
     @classmethod
     def parse(cls, text: str) -> Via:
-        found = _PLAIN_VIA.match(text) or _VIA.match(text.strip())
-        if found is None:
+        plain = _PLAIN_VIA.match(text)
+        if plain is not None:
+            transport, host, digits, branch, rport = plain.groups()
+            pairs = {"branch": branch, "rport": None} if rport else {"branch": branch}
+            return cls(transport, host, int(digits) if digits else None, Params.made(pairs))
+        found = _VIA.match(text.strip())
+        if found is None or not HOST.match(found[2]):
             raise ProtocolError(f"bad Via {text[:60]!r}")
         transport, host, digits, params = found.groups()
-        if found.re is _VIA and not HOST.match(host):
-            raise ProtocolError(f"bad Via {text[:60]!r}")
         port = int(digits) if digits else None
         if port is not None and not 0 < port < 65_536:
             raise ProtocolError(f"bad port in Via {text[:60]!r}")

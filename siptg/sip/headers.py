@@ -35,6 +35,7 @@ COMPACT = {
 """Compact forms (RFC 3261 §7.3.3 and IANA's list)."""
 
 _keys: dict[str, str] = dict(COMPACT)
+_spelled: dict[str, str] = {f"{name}:": key for name, key in COMPACT.items()}
 _MOST_KEYS = 512
 
 
@@ -47,12 +48,12 @@ def key_of(name: str) -> str:
         if len(_keys) < _MOST_KEYS and TOKEN.fullmatch(
             name
         ):  # bounded: a peer may invent names for ever
-            _keys[name] = key
+            _keys[name] = _spelled[f"{name}:"] = key
     return key
 
 
-known_key = _keys.get
-"""The key of a name that was seen before, else None: one call in C for each line of a message."""
+known_key = _spelled.get
+"""The key of `Name:` as it was seen before, else None: one call in C for each line of a message."""
 
 
 class Headers:
@@ -76,17 +77,18 @@ class Headers:
 
     def get(self, name: str) -> str | None:
         """The first value, blanks around it off."""
-        key = _keys.get(name) or key_of(name)
-        keys = self._keys
-        if key not in keys:
+        try:
+            at = self._keys.index(_keys.get(name) or key_of(name))
+        except ValueError:
             return None
-        return self._lines[keys.index(key)].partition(":")[2].strip()
+        return self._lines[at].partition(":")[2].strip()
 
     def get_all(self, name: str) -> list[str]:
         """One value a line, in order; lists with commas are not taken apart."""
         key = _keys.get(name) or key_of(name)
-        if key not in self._keys:
-            return []
+        count = self._keys.count(key)
+        if count < 2:
+            return [self._lines[self._keys.index(key)].partition(":")[2].strip()] if count else []
         return [
             self._lines[n].partition(":")[2].strip() for n, k in enumerate(self._keys) if k == key
         ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TypeVar
 
 from siptg.sip.errors import ProtocolError
@@ -71,6 +72,19 @@ REASONS = {
 """Status codes and their phrases (RFC 3261 §21)."""
 
 
+# One dialog says the same From, To, Contact and routes again and again, and values never change:
+# what was read lately is not read anew. Bounded, so that a peer who never repeats costs no memory.
+_KEPT = 2048
+_name_addr = lru_cache(_KEPT)(NameAddr.parse)
+_cseq = lru_cache(_KEPT)(CSeq.parse)
+_uri = lru_cache(_KEPT)(Uri.parse)
+
+
+@lru_cache(_KEPT)
+def _first_via(text: str) -> Via:
+    return Via.parse(split(text, ",")[0] if "," in text else text)
+
+
 class _Message:
     """What requests and responses share."""
 
@@ -118,11 +132,11 @@ class _Message:
 
     @property
     def from_(self) -> NameAddr:
-        return self._touch("From", NameAddr.parse)
+        return self._touch("From", _name_addr)
 
     @property
     def to(self) -> NameAddr:
-        return self._touch("To", NameAddr.parse)
+        return self._touch("To", _name_addr)
 
     @property
     def call_id(self) -> str:
@@ -130,20 +144,20 @@ class _Message:
 
     @property
     def cseq(self) -> CSeq:
-        return self._touch("CSeq", CSeq.parse)
+        return self._touch("CSeq", _cseq)
 
     @property
     def contacts(self) -> list[NameAddr]:
         """Without the `*` of an unregistering REGISTER."""
-        return [] if self.headers.get("Contact") == "*" else self._list("Contact", NameAddr.parse)
+        return [] if self.headers.get("Contact") == "*" else self._list("Contact", _name_addr)
 
     @property
     def routes(self) -> list[NameAddr]:
-        return self._list("Route", NameAddr.parse)
+        return self._list("Route", _name_addr)
 
     @property
     def record_routes(self) -> list[NameAddr]:
-        return self._list("Record-Route", NameAddr.parse)
+        return self._list("Record-Route", _name_addr)
 
     @property
     def max_forwards(self) -> int:
@@ -190,7 +204,7 @@ class Request(_Message):
     def uri(self) -> Uri:
         """The Request-URI; ProtocolError where it is none."""
         if self._uri is None:
-            self._uri = Uri.parse(self._target)
+            self._uri = _uri(self._target)
         return self._uri
 
     @uri.setter
@@ -229,7 +243,3 @@ class Response(_Message):
 Message = Request | Response
 _COPIED_BY_FAILURES = frozenset(("via", "from", "to", "call-id", "cseq"))
 _COPIED = _COPIED_BY_FAILURES | {"record-route"}
-
-
-def _first_via(text: str) -> Via:
-    return Via.parse(split(text, ",")[0] if "," in text else text)

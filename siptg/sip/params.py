@@ -31,6 +31,11 @@ class Params:
             if name in pairs:
                 raise ProtocolError(f"the parameter {name[:40]!r} stands twice")
             pairs[name] = (value.strip() if plain else unquote(value.strip())) if sep else None
+        return cls.made(pairs)
+
+    @classmethod
+    def made(cls, pairs: dict[str, str | None]) -> Params:
+        """Of pairs that are as they should be: names in lower case, values without quotes."""
         made = cls.__new__(cls)
         made._pairs = pairs
         return made

@@ -50,10 +50,12 @@ def parse(data: bytes, limits: Limits = LIMITS) -> Message:
     """
     if len(data) > limits.size:
         raise ProtocolError(f"{len(data)} bytes, {limits.size} at most", 513)
-    head, body = _halves(data.lstrip(b"\r\n"))
+    head, end, body = data.partition(b"\r\n\r\n")
+    if not end or data.startswith((b"\r", b"\n")) or b"\x00" in head:
+        head, body = _halves(data.lstrip(b"\r\n"))
     lines = head.decode("utf-8", "surrogateescape").split("\r\n")
     first = lines.pop(0)
-    keys: list[Any] = [known_key(line.partition(":")[0]) for line in lines]
+    keys: list[Any] = [known_key(line[: line.find(":") + 1]) for line in lines]
     if None in keys or len(head) > limits.line:
         keys = _long_way(lines, limits)
     if len(lines) > limits.headers:
@@ -61,14 +63,16 @@ def parse(data: bytes, limits: Limits = LIMITS) -> Message:
     seen = set(keys)
     if not seen >= MANDATORY:
         raise ProtocolError(f"no {next(key for key in _ORDER if key not in seen)}")
-    if len(seen) < len(keys):
+    if len(keys) - len(seen) >= keys.count("via"):  # something other than Via stands twice
         for key in ONCE:
             if key in seen and keys.count(key) > 1:
                 raise ProtocolError(f"{key} stands twice")
     headers = Headers.from_lines(keys, lines)
     if "content-length" in seen:
-        body = _cut(body, lines[keys.index("content-length")].partition(":")[2])
-    if first[:4].upper() == "SIP/":
+        length = lines[keys.index("content-length")].partition(":")[2].strip()
+        if length != str(len(body)):
+            body = _cut(body, length)
+    if first.startswith("SIP/") or first[:4].upper() == "SIP/":
         return _response(first, headers, body)
     return _request(first, headers, body)
 
@@ -121,10 +125,10 @@ def _cut(body: bytes, length: str) -> bytes:
 
 
 def _request(first: str, headers: Headers, body: bytes) -> Request:
-    parts = first.split(" ")
-    if len(parts) != 3 or not (parts[0] in METHODS or METHOD.match(parts[0])):
+    method, _, rest = first.partition(" ")
+    target, _, version = rest.partition(" ")
+    if not (method in METHODS or METHOD.match(method)) or not target or " " in version:
         raise ProtocolError(f"bad request line {first[:60]!r}")
-    method, target, version = parts
     if version != "SIP/2.0" and version.upper() != "SIP/2.0":
         status = 505 if re.fullmatch(r"SIP/\d+\.\d+", version, re.I) else 400
         raise ProtocolError(f"version {version[:20]!r}", status)

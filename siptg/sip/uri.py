@@ -16,9 +16,13 @@ _TEL = re.compile(r"\+?[0-9A-Fa-f*#\-.()]+\Z")
 _SIP = re.compile(
     r"(sips?):(?:([^@]*)@)?(\[[^\]]*\]|[^:;?\s]*)(?::([0-9]*))?(;[^?]*)?(\?.*)?\Z", re.I
 )
-_PLAIN = re.compile(
+_USUAL = (
     r"""(sips?):(?:([^@:\s<>"]+)@)?([A-Za-z0-9][A-Za-z0-9\-_.]{0,252})(?::([1-9]\d{0,3}))?"""
-    r"""(?:;([^?\s<>"]*))?\Z"""
+    r"""(?:;([^?\s<>"]*))?"""
+)
+_PLAIN = re.compile(_USUAL + r"\Z")
+_PLAIN_ADDRESS = re.compile(
+    r"""(?:"([^"\\]+)" ?)?<""" + _USUAL + r""">(?:;tag=([A-Za-z0-9\-.!%*_+`'~]+))?\Z"""
 )
 """As nearly all are written; the others go the long way."""
 
@@ -147,6 +151,12 @@ class NameAddr:
     @classmethod
     def parse(cls, text: str) -> NameAddr:
         """ProtocolError says what is wrong. Without brackets, parameters belong to the header."""
+        plain = _PLAIN_ADDRESS.match(text)
+        if plain is not None:
+            display, scheme, user, host, digits, rest, tag = plain.groups()
+            inner = Params.parse(rest) if rest else NONE
+            uri = Uri(scheme, user, host, int(digits) if digits else None, inner)
+            return cls(uri, display, Params.made({"tag": tag}) if tag else NONE)
         opening = text.find("<") if '"' not in text else _bracket(text := text.strip())
         if opening < 0:
             text = text.strip()

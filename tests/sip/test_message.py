@@ -103,6 +103,8 @@ def test_no_value_can_begin_another_header(value: str) -> None:
         (b"INVITE sip:bob@example.com ", b"INVITE  sip:bob@example.com ", "bad request line", 400),
         (b"INVITE sip:bob@example.com ", b"INVITE <sip:bob@example.com> ", "not a URI", 400),
         (b"Max-Forwards: 69", b"Max-Forwards 69", "not a header", 400),
+        (b"Max-Forwards: 69", b"Subject", "not a header", 400),
+        (b"INVITE sip:bob", b"\r\n\r\nINVITE  sip:bob", "bad request line", 400),
         (b"Subject", b"Sub\0ject", "a zero byte", 400),
     ],
 )
