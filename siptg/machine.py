@@ -6,6 +6,15 @@ import enum
 from collections.abc import Callable, Mapping
 from typing import Any
 
+
+class Symbol(enum.Enum):
+    """A state, or what is given to a machine. Members are alone of their kind, so the hash of the
+    object will do: an enum's own is a call in Python, and tables are looked up all the time.
+    """
+
+    __hash__ = object.__hash__
+
+
 Action = Callable[..., None]
 Table = Mapping[tuple[Any, Any], tuple[Any, tuple[Action, ...]]]
 """(state, given) → (next state, actions). Keys and next states are members of enums."""

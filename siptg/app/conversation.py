@@ -7,7 +7,6 @@ it as states of their own; the flows that do the waiting are in `flows.py`.
 from __future__ import annotations
 
 import asyncio
-import enum
 from collections.abc import Coroutine
 from typing import Any
 
@@ -19,10 +18,10 @@ from siptg.app.desk import Desk, LineTerms
 from siptg.app.flows import Flow, IncomingFlow, OutgoingFlow
 from siptg.app.legs import Leg, Party
 from siptg.app.numbers import Wish
-from siptg.machine import Table, step
+from siptg.machine import Symbol, Table, step
 
 
-class State(enum.Enum):
+class State(Symbol):
     """Drawn in docs/states/conversation.md."""
 
     IDLE = "idle"
@@ -31,7 +30,7 @@ class State(enum.Enum):
     TALKING = "talking"
 
 
-class Given(enum.Enum):
+class Given(Symbol):
     """What can happen to a person."""
 
     NUMBER = "she sent a number"

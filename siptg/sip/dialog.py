@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 
 from siptg.sip.errors import ProtocolError
+from siptg.sip.fields import CSeq
 from siptg.sip.headers import Headers
 from siptg.sip.message import Request, Response
 from siptg.sip.uri import NameAddr, Uri
@@ -74,6 +75,11 @@ class Dialog:
         headers.add("To", str(self.remote))
         headers.add("Call-ID", self.call_id)
         headers.add("CSeq", f"{sequence} {method}")
+        headers.cache = {
+            "from": self.local,
+            "to": self.remote,
+            "cseq": CSeq(sequence, method),
+        }
         return Request(method, uri, headers)
 
     @property

@@ -57,7 +57,9 @@ known_key = _spelled.get
 
 
 class Headers:
-    """Mutable. `cache` holds values parsed from these lines; each change empties it."""
+    """Mutable. `cache` holds values parsed from these lines by key; who changes a header of a name
+    drops what was cached of it.
+    """
 
     __slots__ = ("_keys", "_lines", "cache")
 
@@ -98,16 +100,17 @@ class Headers:
 
     def add(self, name: str, value: str) -> None:
         """Behind all others."""
+        key = _keys.get(name) or key_of(name)
         self._lines.append(_line(name, value))
-        self._keys.append(_keys.get(name) or key_of(name))
-        if self.cache:
-            self.cache = {}
+        self._keys.append(key)
+        self.cache.pop(key, None)
 
     def prepend(self, name: str, value: str) -> None:
         """Before all others: a Via, a Route."""
+        key = key_of(name)
         self._lines.insert(0, _line(name, value))
-        self._keys.insert(0, key_of(name))
-        self.cache = {}
+        self._keys.insert(0, key)
+        self.cache.pop(key, None)
 
     def set(self, name: str, value: str) -> None:
         """In the place of the first of that name, the others go; at the end where there is none."""
@@ -123,7 +126,7 @@ class Headers:
             keys.insert(at, key)
             self._lines.insert(at, "")
         self._lines[at] = _line(name, value)
-        self.cache = {}
+        self.cache.pop(key, None)
 
     def set_first(self, name: str, value: str) -> None:
         """Change the first of that name alone. KeyError where there is none."""
@@ -131,7 +134,7 @@ class Headers:
         if key not in self._keys:
             raise KeyError(name)
         self._lines[self._keys.index(key)] = _line(name, value)
-        self.cache = {}
+        self.cache.pop(key, None)
 
     def remove(self, *names: str) -> None:
         gone = {key_of(name) for name in names}

@@ -93,24 +93,24 @@ class _Message:
     def __init__(self, headers: Headers, body: bytes) -> None:
         self.headers, self.body = headers, body
 
-    def _touch(self, name: str, parse: Callable[[str], T]) -> T:
+    def _touch(self, key: str, parse: Callable[[str], T]) -> T:
         """The value of a header that must be there, parsed once; ProtocolError where it is not."""
         headers = self.headers
-        value = headers.cache.get(name)
+        value = headers.cache.get(key)
         if value is None:
-            text = headers.get(name)
+            text = headers.get(key)
             if text is None:
-                raise ProtocolError(f"no {name}")
-            value = headers.cache[name] = parse(text)
+                raise ProtocolError(f"no {key}")
+            value = headers.cache[key] = parse(text)
         return value
 
-    def _list(self, name: str, parse: Callable[[str], T]) -> list[T]:
+    def _list(self, key: str, parse: Callable[[str], T]) -> list[T]:
         headers = self.headers
-        known: list[T] | None = headers.cache.get(name)
+        known: list[T] | None = headers.cache.get(key)
         if known is None:
-            known = headers.cache[name] = [
+            known = headers.cache[key] = [
                 parse(part)
-                for value in headers.get_all(name)
+                for value in headers.get_all(key)
                 for part in (split(value, ",") if "," in value else (value,))
                 if part
             ]
@@ -119,7 +119,7 @@ class _Message:
     @property
     def via(self) -> Via:
         """The topmost Via."""
-        return self._touch("Via", _first_via)
+        return self._touch("via", _first_via)
 
     @property
     def vias(self) -> list[Via]:
@@ -132,32 +132,32 @@ class _Message:
 
     @property
     def from_(self) -> NameAddr:
-        return self._touch("From", _name_addr)
+        return self._touch("from", _name_addr)
 
     @property
     def to(self) -> NameAddr:
-        return self._touch("To", _name_addr)
+        return self._touch("to", _name_addr)
 
     @property
     def call_id(self) -> str:
-        return self._touch("Call-ID", str)
+        return self._touch("call-id", str)
 
     @property
     def cseq(self) -> CSeq:
-        return self._touch("CSeq", _cseq)
+        return self._touch("cseq", _cseq)
 
     @property
     def contacts(self) -> list[NameAddr]:
         """Without the `*` of an unregistering REGISTER."""
-        return [] if self.headers.get("Contact") == "*" else self._list("Contact", _name_addr)
+        return [] if self.headers.get("Contact") == "*" else self._list("contact", _name_addr)
 
     @property
     def routes(self) -> list[NameAddr]:
-        return self._list("Route", _name_addr)
+        return self._list("route", _name_addr)
 
     @property
     def record_routes(self) -> list[NameAddr]:
-        return self._list("Record-Route", _name_addr)
+        return self._list("record-route", _name_addr)
 
     @property
     def max_forwards(self) -> int:

@@ -75,10 +75,13 @@ class Params:
 
     def __str__(self) -> str:
         """With a semicolon before each; values that are no token are quoted."""
-        return "".join(
-            f";{name}" if value is None else f";{name}={_written(value)}"
-            for name, value in self._pairs.items()
-        )
+        text = ""
+        for name, value in self._pairs.items():
+            if value is None:
+                text += f";{name}"
+            else:
+                text += f";{name}={value if value.isalnum() else _written(value)}"
+        return text
 
 
 def _written(value: str) -> str:

@@ -10,10 +10,12 @@ import attrs
 from siptg.sip.auth import Digest
 from siptg.sip.dialog import Dialog
 from siptg.sip.errors import ProtocolError, SipError
+from siptg.sip.fields import Via
 from siptg.sip.flow import Flow
 from siptg.sip.grammar import split
 from siptg.sip.message import Request, Response
 from siptg.sip.params import Params
+from siptg.sip.transactions.base import Key
 from siptg.sip.transactions.invite_server import InviteServer
 from siptg.sip.transactions.server import Server
 from siptg.sip.transactions.table import ServerTransaction
@@ -65,9 +67,9 @@ class Front:
 
     def receive(self, request: Request, flow: Flow, now: float) -> None:
         """SipError where it is malformed; `refuse` then answers."""
-        self._fill_via(request, flow)
         stack = self.stack
-        known = stack.transactions.servers.get(stack.transactions.server_key(request))
+        key = stack.transactions.server_key(request)
+        known = stack.transactions.servers.get(key)
         if known is not None and not (
             # the ACK of a 2xx is a request of its own, whatever its branch (§13.2.2.4)
             request.method == "ACK" and known.state.name == "ACCEPTED"
@@ -85,11 +87,12 @@ class Front:
         ):
             stack.counters["untrusted"] += 1
             return
+        self._fill_via(request, flow)
         if len(stack.transactions) >= stack.limits.transactions:
             stack.counters["overload"] += 1
             stack.put(self._back(request, flow), bytes(request.reply(503)))
             return
-        self._dispatch(request, flow, now)
+        self._dispatch(request, key, flow, now)
 
     def refuse(self, request: Request, flow: Flow, error: SipError, now: float) -> None:
         """Answer a malformed request where it can be answered at all (§8.2)."""
@@ -100,14 +103,14 @@ class Front:
         except SipError:
             self.stack.counters["unanswerable"] += 1
 
-    def _dispatch(self, request: Request, flow: Flow, now: float) -> None:
+    def _dispatch(self, request: Request, key: Key, flow: Flow, now: float) -> None:
         stack = self.stack
         if request.method == "CANCEL":
-            self._cancel(request, flow, now)
+            self._cancel(request, key, flow, now)
             return
         to_tag = request.to.tag
         problem = self._inspect(request)
-        server = self._serve(request, flow, now)
+        server = self._serve(request, key, flow, now)
         if problem is not None:
             self._reply(server, problem, now)
             return
@@ -144,15 +147,14 @@ class Front:
         """Why a request is refused before anybody looks at what it wants (§8.2.2)."""
         if request.uri.scheme not in ("sip", "sips"):
             return request.reply(416)
-        wanted = request.tokens("Require")
-        if wanted:
+        if "Require" in request.headers and (wanted := request.tokens("Require")):
             refusal = request.reply(420)
             refusal.headers.add("Unsupported", ", ".join(wanted))
             return refusal
         _ = request.max_forwards, request.from_
         if request.to.tag is None and request.method == "INVITE":
             asked = request.from_.tag, request.call_id, request.cseq
-            if asked in self.stack.transactions.invites:
+            if asked in self.stack.transactions.merging:
                 return request.reply(482)  # the same request by two ways (§8.2.2.2)
         if (
             request.method == "INVITE"
@@ -164,23 +166,16 @@ class Front:
             return refusal
         return None
 
-    def _serve(self, request: Request, flow: Flow, now: float) -> ServerTransaction:
-        stack = self.stack
-        key = stack.transactions.server_key(request)
+    def _serve(self, request: Request, key: Key, flow: Flow, now: float) -> ServerTransaction:
+        stack, table = self.stack, self.stack.transactions
         wire = stack.wire(self._back(request, flow))
-        table, asked = stack.transactions, (request.from_.tag, request.call_id, request.cseq)
-
-        def ended() -> None:
-            table.servers.pop(key, None)
-            table.invites.discard(asked)
-
         made: ServerTransaction
         if request.method == "INVITE":
-            table.invites.add(asked)
-            made = InviteServer(request, None, wire, stack.timers, stack.times, ended)
+            table.merging.setdefault((request.from_.tag, request.call_id, request.cseq), key)
+            made = InviteServer(request, key, wire, stack.timers, stack.times, table.forget_invite)
         else:
-            made = Server(request, wire, stack.timers, stack.times, ended)
-        stack.transactions.servers[key] = made
+            made = Server(request, key, wire, stack.timers, stack.times, table.forget_server)
+        table.servers[key] = made
         made.start(now)
         return made
 
@@ -238,11 +233,11 @@ class Front:
         self._reply(server, challenge, now)
         return False
 
-    def _cancel(self, request: Request, flow: Flow, now: float) -> None:
+    def _cancel(self, request: Request, key: Key, flow: Flow, now: float) -> None:
         """Answered at once, then told to the session whose INVITE it names (§9.2)."""
         stack = self.stack
         invite = stack.transactions.servers.get(stack.transactions.server_key(request, "INVITE"))
-        server = self._serve(request, flow, now)
+        server = self._serve(request, key, flow, now)
         if not isinstance(invite, InviteServer):
             self._reply(server, request.reply(481), now)
             return
@@ -261,19 +256,23 @@ class Front:
 
     def _fill_via(self, request: Request, flow: Flow) -> None:
         """`received` and `rport`, so that answers find the way back (§18.2.1, RFC 3581 §4)."""
-        via = request.via
+        via, headers = request.via, request.headers
         more: dict[str, str | None] = {}
-        if via.sent_by[0] != flow.remote[0] or "rport" in via.params:
+        wants_port = "rport" in via.params
+        if wants_port or via.sent_by[0] != flow.remote[0]:
             more["received"] = flow.remote[0]
-        if "rport" in via.params:
+        if wants_port:
             more["rport"] = str(flow.remote[1])
         if not more:
             return
-        below = [v for value in request.headers.get_all("Via") for v in split(value, ",")][1:]
-        params = Params(dict(via.params.items()) | more)
-        request.headers.set("Via", str(attrs.evolve(via, params=params)))
-        for value in below:
-            request.headers.add("Via", value)
+        params = Params.made(dict(via.params.items()) | more)
+        filled = Via(via.transport, via.host, via.port, params)
+        first, comma, below = (headers.get("Via") or "").partition(",")
+        if comma:
+            first, *rest = split(first + comma + below, ",")
+            below = ", ".join(rest)
+        headers.set_first("Via", f"{filled}, {below}" if comma else str(filled))
+        headers.cache["via"] = filled
 
     def _back(self, request: Request, flow: Flow) -> Flow:
         """Where the answer goes (§18.2.2)."""

@@ -15,17 +15,16 @@ from siptg.sip.auth import Client as DigestClient
 from siptg.sip.auth import Digest
 from siptg.sip.errors import SipError
 from siptg.sip.events import SessionEvent
-from siptg.sip.fields import Via
 from siptg.sip.flow import Address, Flow
 from siptg.sip.headers import Headers
 from siptg.sip.ids import Ids
 from siptg.sip.message import Request, Response
-from siptg.sip.params import Params
 from siptg.sip.parser import LIMITS, Limits, is_keepalive, parse
 from siptg.sip.server import Front
 from siptg.sip.timers import Times
+from siptg.sip.transactions.base import ClientUser
 from siptg.sip.transactions.client import Client
-from siptg.sip.transactions.invite_client import ClientUser, InviteClient
+from siptg.sip.transactions.invite_client import InviteClient
 from siptg.sip.transactions.table import TransactionTable
 from siptg.sip.uri import NameAddr, Uri
 from siptg.sip.usages.core import Media
@@ -35,6 +34,9 @@ from siptg.sip.usages.registration import RegistrationUsage
 from siptg.timers import TimerQueue
 
 log = logging.getLogger(__name__)
+
+MOST_WIRES = 4096
+"""Flows whose wires are kept for the next transaction."""
 
 
 @attrs.define(eq=False)
@@ -70,6 +72,7 @@ class Stack:
         self.counters: Counter[str] = Counter()
         self.hosts: dict[str, str] = {}
         """Addresses of host names, filled in by whoever may ask DNS."""
+        self._wires: dict[Flow, _Wire] = {}
         self._front = Front(self, guard, registrar, trusts)
         self._outgoing: list[tuple[Flow, bytes]] = []
         self._events: list[tuple[Any, SessionEvent | None]] = []
@@ -169,6 +172,8 @@ class Stack:
     def hop(self, uri: Uri, fallback: Flow) -> Flow:
         host, port = uri.address
         host = self.hosts.get(host, host)
+        if (host, port) == fallback.remote:
+            return fallback
         try:
             ipaddress.ip_address(host)
         except ValueError:
@@ -183,15 +188,13 @@ class Stack:
             self.counters["overload"] += 1
             user.failed(503, "too many transactions", now)
             return
-        key = self.transactions.client_key(request)
-        wire = _Wire(self, flow, flow.reliable)
+        table = self.transactions
+        key = table.client_key(request)
         make = InviteClient if request.method == "INVITE" else Client
-
-        def ended() -> None:
-            self.transactions.clients.pop(key, None)
-
-        made = make(request, user, wire, self.timers, self.times, ended)
-        self.transactions.clients[key] = made
+        made = make(
+            request, key, self.wire(flow), self.timers, self.times, table.forget_client, user
+        )
+        table.clients[key] = made
         made.start(now)
 
     def send_ack(self, request: Request, flow: Flow) -> bytes:
@@ -213,7 +216,12 @@ class Stack:
     # what the front asks
 
     def wire(self, flow: Flow) -> _Wire:
-        return _Wire(self, flow, flow.reliable)
+        wire = self._wires.get(flow)
+        if wire is None:
+            if len(self._wires) >= MOST_WIRES:
+                self._wires.clear()
+            wire = self._wires[flow] = _Wire(self, flow, flow.reliable)
+        return wire
 
     def put(self, flow: Flow, data: bytes) -> None:
         self._outgoing.append((flow, data))
@@ -240,5 +248,7 @@ class Stack:
     def _put_via(self, request: Request, flow: Flow, branch: str | None) -> None:
         host, port = flow.local
         shown = f"[{host}]" if ":" in host else host
-        params = Params({"branch": branch or self.ids.branch(), "rport": None})
-        request.headers.prepend("Via", str(Via(flow.transport, shown, port, params)))
+        made = branch or self.ids.branch()
+        request.headers.prepend(
+            "Via", f"SIP/2.0/{flow.transport} {shown}:{port};branch={made};rport"
+        )

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import attrs
 
-from siptg.machine import Table, step
+from siptg.machine import Symbol, Table, step
 from siptg.telegram import events
 from siptg.telegram.dh import KeyRefused, Secret, SharedKey, check_commitment
 from siptg.telegram.people import TelegramCause
@@ -32,7 +32,7 @@ class CallTimes:
     ending: float = 10.0
 
 
-class State(enum.Enum):
+class State(Symbol):
     """Drawn in docs/states/telegram_call.md."""
 
     IDLE = "idle"
@@ -50,7 +50,7 @@ class State(enum.Enum):
     OVER = "over"
 
 
-class Given(enum.Enum):
+class Given(Symbol):
     CALL = "our user calls"
     ANSWER = "our user answers"
     DECLINE = "our user declines"

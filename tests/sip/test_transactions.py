@@ -14,6 +14,7 @@ from siptg.sip.message import Request, Response
 from siptg.sip.parser import parse
 from siptg.sip.timers import Times
 from siptg.sip.transactions import client, invite_client, invite_server, server
+from siptg.sip.transactions.base import Transaction
 from siptg.timers import TimerQueue
 
 Machine = invite_client.InviteClient | client.Client | invite_server.InviteServer | server.Server
@@ -58,7 +59,7 @@ class Log:
     def unacknowledged(self, now: float) -> None:
         self.seen.append((self.now, "unacknowledged"))
 
-    def ended(self) -> None:
+    def ended(self, _: Transaction) -> None:
         self.ends += 1
 
     @property
@@ -70,10 +71,8 @@ def started(name: str, *, reliable: bool = False) -> tuple[Any, Log, TimerQueue]
     log, timers, times = Log(reliable=reliable), TimerQueue(), Times()
     what = request("INVITE" if "invite" in name else "OPTIONS")
     kind = MACHINES[name][0]
-    if name == "server":
-        machine = kind(what, log, timers, times, log.ended)
-    else:
-        machine = kind(what, log, log, timers, times, log.ended)
+    above = () if name == "server" else (log,)
+    machine = kind(what, ("key",), log, timers, times, log.ended, *above)
     machine.start(0.0)
     return machine, log, timers
 

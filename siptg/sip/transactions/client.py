@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import enum
-from collections.abc import Callable
+from typing import Any
 
 import attrs
 
-from siptg.machine import Table, step
-from siptg.sip.message import Request, Response
-from siptg.sip.timers import Times
-from siptg.sip.transactions.invite_client import ClientUser, Wire
-from siptg.timers import TimerQueue
+from siptg.machine import Symbol, Table, step
+from siptg.sip.message import Response
+from siptg.sip.transactions.base import ClientTransaction
 
 
-class State(enum.Enum):
+class State(Symbol):
     """Drawn in docs/states/client.md."""
 
     TRYING = "trying"
@@ -23,7 +20,7 @@ class State(enum.Enum):
     TERMINATED = "terminated"
 
 
-class Given(enum.Enum):
+class Given(Symbol):
     PROVISIONAL = "1xx"
     FINAL = "200-699"
     TIMER_E = "E"
@@ -33,18 +30,10 @@ class Given(enum.Enum):
 
 
 @attrs.define(eq=False)
-class Client:
+class Client(ClientTransaction):
     """Sends one request until a final answer comes or 64 T1 have passed."""
 
-    request: Request
-    user: ClientUser
-    wire: Wire
-    timers: TimerQueue
-    times: Times
-    ended: Callable[[], None]
     state: State = State.TRYING
-    _interval: float = 0.0
-    _sent: bytes = b""
 
     def start(self, now: float) -> None:
         self._interval, self._sent = self.times.t1, bytes(self.request)
@@ -57,39 +46,17 @@ class Client:
         given = Given.PROVISIONAL if response.status < 200 else Given.FINAL
         step(self, TABLE, given, now, response)
 
-    def broken(self, now: float) -> None:
-        step(self, TABLE, Given.BROKEN, now, None)
-
-    def fire(self, timer: enum.Enum, now: float) -> None:
-        step(self, TABLE, timer, now, None)
-
-    def _send_request(self, now: float, _: object) -> None:
-        self.wire.send(self._sent)
-
-    def _double_timer_e(self, now: float, _: object) -> None:
+    def _double_timer_e(self, now: float, _: Any) -> None:
         self._interval = min(2 * self._interval, self.times.t2)
         self.timers.set(self, Given.TIMER_E, now + self._interval)
 
-    def _slow_timer_e(self, now: float, _: object) -> None:
+    def _slow_timer_e(self, now: float, _: Any) -> None:
         """Somebody works on it: T2 from now on (§17.1.2.2)."""
         self.timers.set(self, Given.TIMER_E, now + self.times.t2)
 
-    def _pass_up(self, now: float, response: Response) -> None:
-        self.user.response(response, now)
-
-    def _linger_for_repeats(self, now: float, _: object) -> None:
+    def _linger_for_repeats(self, now: float, _: Any) -> None:
         self.timers.cancel(self, Given.TIMER_E, Given.TIMER_F)
         self.timers.set(self, Given.TIMER_K, now + (0.0 if self.wire.reliable else self.times.t4))
-
-    def _report_timeout(self, now: float, _: object) -> None:
-        self.user.failed(408, "no answer", now)
-
-    def _report_broken(self, now: float, _: object) -> None:
-        self.user.failed(503, "the transport failed", now)
-
-    def _end(self, now: float, _: object) -> None:
-        self.timers.cancel(self, *Given)
-        self.ended()
 
 
 _T = Client
@@ -108,3 +75,5 @@ TABLE: Table = {
     (_S.COMPLETED, _G.TIMER_K): (_S.TERMINATED, (_T._end,)),
 }
 """Figure 6, row by arrow."""
+Client.TABLE, Client.BROKEN = TABLE, Given.BROKEN
+Client.TIMERS = Given.TIMER_E, Given.TIMER_F, Given.TIMER_K

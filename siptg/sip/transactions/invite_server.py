@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import enum
-from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import attrs
 
-from siptg.machine import Table, step
+from siptg.machine import Symbol, Table, step
 from siptg.sip.message import Request, Response
-from siptg.sip.timers import Times
-from siptg.sip.transactions.invite_client import Wire
-from siptg.timers import TimerQueue
+from siptg.sip.transactions.base import Transaction
 
 TRYING_AFTER = 0.2
 """Seconds after which 100 is sent where the user said nothing (§17.2.1)."""
 
 
-class State(enum.Enum):
+class State(Symbol):
     """Drawn in docs/states/invite_server.md."""
 
     PROCEEDING = "proceeding"
@@ -28,7 +24,7 @@ class State(enum.Enum):
     TERMINATED = "terminated"
 
 
-class Given(enum.Enum):
+class Given(Symbol):
     INVITE = "INVITE again"
     ACK = "ACK"
     SAY_PROVISIONAL = "1xx from the user"
@@ -51,15 +47,10 @@ class ServerUser(Protocol):
 
 
 @attrs.define(eq=False)
-class InviteServer:
+class InviteServer(Transaction):
     """Answers one INVITE; repeats provisional answers when asked and failures until the ACK."""
 
-    request: Request
-    user: ServerUser | None
-    wire: Wire
-    timers: TimerQueue
-    times: Times
-    ended: Callable[[], None]
+    user: ServerUser | None = None
     state: State = State.PROCEEDING
     _interval: float = 0.0
     _last: bytes = b""
@@ -82,51 +73,42 @@ class InviteServer:
             given = Given.SAY_SUCCESS if response.status < 300 else Given.SAY_FAILURE
         return step(self, TABLE, given, now, response)
 
-    def broken(self, now: float) -> None:
-        step(self, TABLE, Given.BROKEN, now, None)
-
-    def fire(self, timer: enum.Enum, now: float) -> None:
-        step(self, TABLE, timer, now, None)
-
     def _send(self, now: float, response: Response) -> None:
         self._last = bytes(response)
         self.wire.send(self._last)
 
-    def _send_100(self, now: float, _: object) -> None:
+    def _send_100(self, now: float, _: Any) -> None:
         if not self._last:
             self._send(now, self.request.reply(100))
 
-    def _send_again(self, now: float, _: object) -> None:
+    def _send_again(self, now: float, _: Any) -> None:
         if self._last:
             self.wire.send(self._last)
 
-    def _stop_100(self, now: float, _: object) -> None:
+    def _stop_100(self, now: float, _: Any) -> None:
         self.timers.cancel(self, Given.TIMER_100)
 
-    def _start_g_and_h(self, now: float, _: object) -> None:
+    def _start_g_and_h(self, now: float, _: Any) -> None:
         self.timers.set(self, Given.TIMER_H, now + self.times.patience)
         if not self.wire.reliable:
             self.timers.set(self, Given.TIMER_G, now + self._interval)
 
-    def _double_timer_g(self, now: float, _: object) -> None:
+    def _double_timer_g(self, now: float, _: Any) -> None:
         self._interval = min(2 * self._interval, self.times.t2)
         self.timers.set(self, Given.TIMER_G, now + self._interval)
 
-    def _absorb_acks(self, now: float, _: object) -> None:
+    def _absorb_acks(self, now: float, _: Any) -> None:
         self.timers.cancel(self, Given.TIMER_G, Given.TIMER_H)
         self.timers.set(self, Given.TIMER_I, now + (0.0 if self.wire.reliable else self.times.t4))
 
-    def _linger_for_repeats(self, now: float, _: object) -> None:
+    def _linger_for_repeats(self, now: float, _: Any) -> None:
         """RFC 6026 §7.1: the INVITE may come again while the user repeats its 2xx."""
+        self.user, self._last = None, b""
         self.timers.set(self, Given.TIMER_L, now + self.times.patience)
 
-    def _report_unacknowledged(self, now: float, _: object) -> None:
+    def _report_unacknowledged(self, now: float, _: Any) -> None:
         if self.user is not None:
             self.user.unacknowledged(now)
-
-    def _end(self, now: float, _: object) -> None:
-        self.timers.cancel(self, *Given)
-        self.ended()
 
 
 _T = InviteServer
@@ -155,3 +137,11 @@ TABLE: Table = {
     (_S.CONFIRMED, _G.TIMER_I): (_S.TERMINATED, (_T._end,)),
 }
 """Figure 7 with RFC 6026's Accepted."""
+InviteServer.TABLE, InviteServer.BROKEN = TABLE, Given.BROKEN
+InviteServer.TIMERS = (
+    Given.TIMER_100,
+    Given.TIMER_G,
+    Given.TIMER_H,
+    Given.TIMER_I,
+    Given.TIMER_L,
+)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import enum
-from collections.abc import Callable
+from typing import Any
 
 import attrs
 
-from siptg.machine import Table, step
+from siptg.machine import Symbol, Table, step
 from siptg.sip.message import Request, Response
-from siptg.sip.timers import Times
-from siptg.sip.transactions.invite_client import Wire
-from siptg.timers import TimerQueue
+from siptg.sip.transactions.base import Transaction
 
 
-class State(enum.Enum):
+class State(Symbol):
     """Drawn in docs/states/server.md."""
 
     TRYING = "trying"
@@ -23,7 +20,7 @@ class State(enum.Enum):
     TERMINATED = "terminated"
 
 
-class Given(enum.Enum):
+class Given(Symbol):
     REQUEST = "request again"
     SAY_PROVISIONAL = "1xx from the user"
     SAY_FINAL = "200-699 from the user"
@@ -32,14 +29,9 @@ class Given(enum.Enum):
 
 
 @attrs.define(eq=False)
-class Server:
+class Server(Transaction):
     """Answers one request, and its repetitions with the same answer."""
 
-    request: Request
-    wire: Wire
-    timers: TimerQueue
-    times: Times
-    ended: Callable[[], None]
     state: State = State.TRYING
     _last: bytes = b""
 
@@ -54,26 +46,16 @@ class Server:
         given = Given.SAY_PROVISIONAL if response.status < 200 else Given.SAY_FINAL
         return step(self, TABLE, given, now, response)
 
-    def broken(self, now: float) -> None:
-        step(self, TABLE, Given.BROKEN, now, None)
-
-    def fire(self, timer: enum.Enum, now: float) -> None:
-        step(self, TABLE, timer, now, None)
-
     def _send(self, now: float, response: Response) -> None:
         self._last = bytes(response)
         self.wire.send(self._last)
 
-    def _send_again(self, now: float, _: object) -> None:
+    def _send_again(self, now: float, _: Any) -> None:
         self.wire.send(self._last)
 
-    def _linger_for_repeats(self, now: float, _: object) -> None:
+    def _linger_for_repeats(self, now: float, _: Any) -> None:
         wait = 0.0 if self.wire.reliable else self.times.patience
         self.timers.set(self, Given.TIMER_J, now + wait)
-
-    def _end(self, now: float, _: object) -> None:
-        self.timers.cancel(self, *Given)
-        self.ended()
 
 
 _T = Server
@@ -92,3 +74,4 @@ TABLE: Table = {
     (_S.COMPLETED, _G.TIMER_J): (_S.TERMINATED, (_T._end,)),
 }
 """Figure 8, row by arrow."""
+Server.TABLE, Server.BROKEN, Server.TIMERS = TABLE, Given.BROKEN, (Given.TIMER_J,)

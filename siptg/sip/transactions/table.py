@@ -8,6 +8,7 @@ import attrs
 
 from siptg.sip.ids import MAGIC_COOKIE
 from siptg.sip.message import Request, Response
+from siptg.sip.transactions.base import Key, Transaction
 from siptg.sip.transactions.client import Client
 from siptg.sip.transactions.invite_client import InviteClient
 from siptg.sip.transactions.invite_server import InviteServer
@@ -15,15 +16,16 @@ from siptg.sip.transactions.server import Server
 
 ClientTransaction = InviteClient | Client
 ServerTransaction = InviteServer | Server
-Key = tuple[object, ...]
 
 
 @attrs.define(eq=False)
 class TransactionTable:
     clients: dict[Key, ClientTransaction] = attrs.field(factory=dict)
     servers: dict[Key, ServerTransaction] = attrs.field(factory=dict)
-    invites: set[Key] = attrs.field(factory=set)
-    """From tag, Call-ID and CSeq of the INVITEs we serve: how a merged request shows (§8.2.2.2)."""
+    merging: dict[Key, Key] = attrs.field(factory=dict)
+    """Key of the INVITE we serve by From tag, Call-ID and CSeq: how a merged request shows
+    (§8.2.2.2).
+    """
 
     @staticmethod
     def client_key(message: Request | Response) -> Key:
@@ -42,6 +44,17 @@ class TransactionTable:
             return via.branch, via.sent_by, name
         # the To tag of an ACK is that of our response: without it, all of one INVITE agree
         return request.from_.tag, request.call_id, request.cseq.number, str(request.uri), name
+
+    def forget_client(self, transaction: Transaction) -> None:
+        self.clients.pop(transaction.key, None)
+
+    def forget_server(self, transaction: Transaction) -> None:
+        self.servers.pop(transaction.key, None)
+
+    def forget_invite(self, transaction: Transaction) -> None:
+        self.servers.pop(transaction.key, None)
+        request = transaction.request
+        self.merging.pop((request.from_.tag, request.call_id, request.cseq), None)
 
     def __len__(self) -> int:
         return len(self.clients) + len(self.servers)

@@ -9,7 +9,7 @@ from siptg.sip.flow import Flow
 from siptg.sip.ids import Ids
 from siptg.sip.message import Request
 from siptg.sip.timers import Times
-from siptg.sip.transactions.invite_client import ClientUser
+from siptg.sip.transactions.base import ClientUser
 from siptg.sip.uri import Uri
 from siptg.timers import TimerQueue
 

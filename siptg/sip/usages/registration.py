@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import attrs
 
-from siptg.machine import Table, step
+from siptg.machine import Symbol, Table, step
 from siptg.sip.account import SipAccount
 from siptg.sip.auth import Client as DigestClient
 from siptg.sip.flow import Flow
@@ -24,7 +24,7 @@ REFRESH_AT = 0.8
 """Of what was granted: early enough for a lost REGISTER to be sent again."""
 
 
-class State(enum.Enum):
+class State(Symbol):
     """Drawn in docs/states/registration.md."""
 
     TRYING = "trying"
@@ -36,7 +36,7 @@ class State(enum.Enum):
     CLOSED = "closed"
 
 
-class Given(enum.Enum):
+class Given(Symbol):
     ACCEPTED = "2xx"
     CHALLENGE = "401 or 407 that we can answer"
     TOO_BRIEF = "423"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from siptg.machine import Symbol
 from siptg.sip.errors import ProtocolError
 from siptg.sip.events import Renegotiated
 from siptg.sip.message import Request, Response
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from siptg.sip.usages.invite import InviteSession
 
 
-class _Timer(enum.Enum):
+class _Timer(Symbol):
     GLARE = "after 491"
 
 

@@ -7,12 +7,13 @@ from collections.abc import Callable
 
 import attrs
 
+from siptg.machine import Symbol
 from siptg.sip.message import Response
 from siptg.sip.transactions.invite_server import InviteServer
 from siptg.sip.usages.core import Core
 
 
-class _Timer(enum.Enum):
+class _Timer(Symbol):
     AGAIN = "2xx again"
     GIVE_UP = "no ACK"
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import enum
+from siptg.machine import Symbol
 
 
-class State(enum.Enum):
+class State(Symbol):
     """Drawn in docs/states/session.md."""
 
     CALLING = "calling"
@@ -21,7 +21,7 @@ class State(enum.Enum):
     OVER = "over"
 
 
-class Given(enum.Enum):
+class Given(Symbol):
     PROVISIONAL = "1xx"
     SUCCESS = "2xx"
     CHALLENGE = "401 or 407 that we can answer"
