@@ -72,7 +72,7 @@ class UserAgent:
         self._closing = False
 
     async def __aenter__(self) -> Self:
-        self._transport = await UdpTransport.open(self._local, self._receive, self._broken)
+        self._transport = await UdpTransport.open(self._local, self)
         return self
 
     async def __aexit__(self, *why: object) -> None:
@@ -162,7 +162,7 @@ class UserAgent:
                     if self.trace:
                         self.trace(">", self.now(), flow.remote, data)
                     if self._transport is not None:
-                        self._transport.send(data, flow.remote)
+                        self._transport.send(data, flow)
         finally:
             self._pumping = False
         self._arm()
@@ -184,7 +184,9 @@ class UserAgent:
         if told is not None:
             told.tell(event)
 
-    def _receive(self, data: bytes, flow: Flow) -> None:
+    # the transports' side (transport.receiver.Receiver)
+
+    def received(self, data: bytes, flow: Flow) -> None:
         if self.trace:
             self.trace("<", self.now(), flow.remote, data)
         try:
@@ -192,17 +194,20 @@ class UserAgent:
         except Exception:  # the last wall: nothing a peer sends may end the agent
             self.stack.counters["internal"] += 1
             log.exception("a datagram from %s broke the stack", flow.remote)
+
+    def broken(self, flow: Flow, why: str) -> None:
+        log.debug("! %s: %s", flow.remote, why)
+        self.stack.broken(flow.remote, self.now())
         self.pump()
 
-    def _broken(self, remote: Address) -> None:
-        self.stack.broken(remote, self.now())
+    def flush(self) -> None:
         self.pump()
 
     def _arm(self) -> None:
         deadline = self.stack.deadline()
-        if deadline == self._timer_at and self._timer is not None:
-            return
         if self._timer is not None:
+            if deadline is None or self._timer_at is None or deadline >= self._timer_at:
+                return  # it wakes early at worst, finds nothing to do and is set again
             self._timer.cancel()
             self._timer = None
         self._timer_at = deadline

@@ -27,6 +27,11 @@ class Dialog:
     routes: list[NameAddr]
     local_sequence: int
     remote_sequence: int | None = None
+    _local_text: str = attrs.field(init=False)
+    _remote_text: str = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._local_text, self._remote_text = str(self.local), str(self.remote)
 
     @classmethod
     def of_caller(cls, request: Request, response: Response) -> Dialog:
@@ -71,8 +76,8 @@ class Dialog:
         for route in routes:
             headers.add("Route", str(route))
         headers.add("Max-Forwards", "70")
-        headers.add("From", str(self.local))
-        headers.add("To", str(self.remote))
+        headers.add("From", self._local_text)
+        headers.add("To", self._remote_text)
         headers.add("Call-ID", self.call_id)
         headers.add("CSeq", f"{sequence} {method}")
         headers.cache = {

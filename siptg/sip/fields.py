@@ -60,16 +60,17 @@ class Via:
         plain = _PLAIN_VIA.match(text)
         if plain is not None:
             transport, host, digits, branch, rport = plain.groups()
-            pairs = {"branch": branch, "rport": None} if rport else {"branch": branch}
-            return cls(transport, host, int(digits) if digits else None, Params.made(pairs))
+            first = "branch", branch
+            params = Params.made(first, ("rport", None)) if rport else Params.made(first)
+            return cls(transport, host, int(digits) if digits else None, params)
         found = _VIA.match(text.strip())
         if found is None or not HOST.match(found[2]):
             raise ProtocolError(f"bad Via {text[:60]!r}")
-        transport, host, digits, params = found.groups()
+        transport, host, digits, rest = found.groups()
         port = int(digits) if digits else None
         if port is not None and not 0 < port < 65_536:
             raise ProtocolError(f"bad port in Via {text[:60]!r}")
-        return cls(transport.upper(), host, port, Params.parse(params) if params else NONE)
+        return cls(transport.upper(), host, port, Params.parse(rest) if rest else NONE)
 
     @property
     def branch(self) -> str | None:

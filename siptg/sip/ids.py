@@ -16,9 +16,16 @@ class Ids:
 
     def __init__(self, seed: int | None = None) -> None:
         self._chance = random.SystemRandom() if seed is None else random.Random(seed)
+        self._drawn, self._used = "", 0
 
     def _hex(self, size: int) -> str:
-        return f"{self._chance.getrandbits(size * 8):0{size * 2}x}"
+        """Drawn by the kilobyte: asking the system for each would cost as much as a message."""
+        begun = self._used
+        self._used = end = begun + size * 2
+        if end > len(self._drawn):
+            self._drawn = self._chance.randbytes(1024).hex()
+            begun, self._used = 0, size * 2
+        return self._drawn[begun : self._used]
 
     def tag(self) -> str:
         """At least 32 bits of chance (RFC 3261 §19.3)."""

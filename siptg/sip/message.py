@@ -219,8 +219,13 @@ class Request(_Message):
     ) -> Response:
         """A response with what every response copies (RFC 3261 §8.2.6, §12.1.1)."""
         headers = self.headers.only(_COPIED if status < 300 else _COPIED_BY_FAILURES)
-        if to_tag is not None and status > 100 and self.to.tag is None:
+        known, cache = self.headers.cache, headers.cache
+        for key in ("via", "from", "to", "cseq"):
+            if key in known:
+                cache[key] = known[key]
+        if to_tag is not None and status > 100 and (to := self.to).tag is None:
             headers.set("To", f"{headers.get('To')};tag={to_tag}")
+            cache["to"] = to.with_tag(to_tag)
         return Response(status, reason or REASONS.get(status, "Unknown"), headers)
 
     def __repr__(self) -> str:

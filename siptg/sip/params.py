@@ -14,7 +14,8 @@ class Params:
     __slots__ = ("_pairs",)
 
     def __init__(self, pairs: Mapping[str, str | None] | None = None) -> None:
-        self._pairs: dict[str, str | None] = {k.lower(): v for k, v in (pairs or {}).items()}
+        # a tuple: it is a third of a dictionary's size, and there are one or two parameters
+        self._pairs = tuple((k.lower(), v) for k, v in (pairs or {}).items())
 
     @classmethod
     def parse(cls, text: str) -> Params:
@@ -31,10 +32,10 @@ class Params:
             if name in pairs:
                 raise ProtocolError(f"the parameter {name[:40]!r} stands twice")
             pairs[name] = (value.strip() if plain else unquote(value.strip())) if sep else None
-        return cls.made(pairs)
+        return cls.made(*pairs.items())
 
     @classmethod
-    def made(cls, pairs: dict[str, str | None]) -> Params:
+    def made(cls, *pairs: tuple[str, str | None]) -> Params:
         """Of pairs that are as they should be: names in lower case, values without quotes."""
         made = cls.__new__(cls)
         made._pairs = pairs
@@ -42,41 +43,43 @@ class Params:
 
     def get(self, name: str, default: str | None = None) -> str | None:
         """The value; `default` where it is not there or has none."""
-        value = self._pairs.get(name)
-        return default if value is None else value
+        for known, value in self._pairs:
+            if known == name:
+                return default if value is None else value
+        return default
 
     def with_(self, **more: str | None) -> Params:
         """A copy with some set; names with an underscore are written with a hyphen."""
-        return Params(self._pairs | {name.replace("_", "-"): v for name, v in more.items()})
+        return Params(dict(self._pairs) | {n.replace("_", "-"): v for n, v in more.items()})
 
     def without(self, *names: str) -> Params:
-        return Params({k: v for k, v in self._pairs.items() if k not in names})
+        return Params.made(*(pair for pair in self._pairs if pair[0] not in names))
 
     def __contains__(self, name: str) -> bool:
-        return name in self._pairs
+        return any(known == name for known, _ in self._pairs) if self._pairs else False
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._pairs)
+        return iter([name for name, _ in self._pairs])
 
     def __len__(self) -> int:
         return len(self._pairs)
 
-    def items(self) -> list[tuple[str, str | None]]:
-        return list(self._pairs.items())
+    def items(self) -> tuple[tuple[str, str | None], ...]:
+        return self._pairs
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Params) and self._pairs == other._pairs
+        return isinstance(other, Params) and dict(self._pairs) == dict(other._pairs)
 
     def __hash__(self) -> int:
-        return hash(frozenset(self._pairs.items()))
+        return hash(frozenset(self._pairs))
 
     def __repr__(self) -> str:
-        return f"Params({self._pairs!r})"
+        return f"Params({dict(self._pairs)!r})"
 
     def __str__(self) -> str:
         """With a semicolon before each; values that are no token are quoted."""
         text = ""
-        for name, value in self._pairs.items():
+        for name, value in self._pairs:
             if value is None:
                 text += f";{name}"
             else:

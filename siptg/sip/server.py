@@ -265,7 +265,7 @@ class Front:
             more["rport"] = str(flow.remote[1])
         if not more:
             return
-        params = Params.made(dict(via.params.items()) | more)
+        params = Params.made(*(dict(via.params.items()) | more).items())
         filled = Via(via.transport, via.host, via.port, params)
         first, comma, below = (headers.get("Via") or "").partition(",")
         if comma:

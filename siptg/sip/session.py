@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from siptg.sip.account import SipAccount
 from siptg.sip.errors import LocalError
 from siptg.sip.events import Ended, SessionEvent
+from siptg.sip.mailbox import Mailbox
 from siptg.sip.message import Request
 from siptg.sip.uri import NameAddr
 from siptg.sip.usages.core import Media
@@ -22,20 +23,21 @@ if TYPE_CHECKING:
 class Session:
     """One call, theirs or ours. Made by `UserAgent.invite` and `UserAgent.sessions`."""
 
+    __slots__ = ("_agent", "_events", "_media", "_placing", "_usage", "over", "remote")
+
     def __init__(self, agent: UserAgent, remote: NameAddr, media: Media | None) -> None:
         self.remote = remote
         """Who is at the other end, as From or To says."""
         self.over: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
         self._agent, self._media = agent, media
         self._usage: InviteSession | None = None
-        self._events: asyncio.Queue[SessionEvent] = asyncio.Queue()
+        self._events: Mailbox[SessionEvent] = Mailbox()
         self._placing: asyncio.Task[None] | None = None
-        self._id = agent.stack.ids.call_id()
 
     @property
     def id(self) -> str:
-        """The Call-ID."""
-        return self._usage.id if self._usage else self._id
+        """The Call-ID; empty while our INVITE is not sent yet."""
+        return self._usage.id if self._usage else ""
 
     @property
     def outgoing(self) -> bool:
@@ -108,7 +110,9 @@ class Session:
         self._usage = usage
 
     def place(self, account: SipAccount) -> None:
-        self._placing = asyncio.create_task(self._place(account), name=f"invite {self._id}")
+        self._placing = asyncio.create_task(
+            self._place(account), name=f"invite {self.remote.uri.host}"
+        )
 
     async def _place(self, account: SipAccount) -> None:
         agent, media = self._agent, self._media
@@ -136,4 +140,4 @@ class Session:
             return
         if isinstance(event, Ended):
             self.over.set_result(event)
-        self._events.put_nowait(event)
+        self._events.put(event)

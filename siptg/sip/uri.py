@@ -156,7 +156,7 @@ class NameAddr:
             display, scheme, user, host, digits, rest, tag = plain.groups()
             inner = Params.parse(rest) if rest else NONE
             uri = Uri(scheme, user, host, int(digits) if digits else None, inner)
-            return cls(uri, display, Params.made({"tag": tag}) if tag else NONE)
+            return cls(uri, display, Params.made(("tag", tag)) if tag else NONE)
         opening = text.find("<") if '"' not in text else _bracket(text := text.strip())
         if opening < 0:
             text = text.strip()
@@ -189,7 +189,8 @@ class NameAddr:
         return self.params.get("tag")
 
     def with_tag(self, tag: str) -> NameAddr:
-        return attrs.evolve(self, params=self.params.with_(tag=tag))
+        params = Params.made(*self.params.without("tag").items(), ("tag", tag))
+        return NameAddr(self.uri, self.display_name, params)
 
     def __str__(self) -> str:
         name = ""

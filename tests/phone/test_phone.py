@@ -135,9 +135,9 @@ async def test_giving_up_before_the_answer_is_told_to_the_called() -> None:
 async def test_nobody_there_is_a_failure_and_no_exception_elsewhere() -> None:
     soon = Times(t1=0.005)
     async with Phone("sip:alice@127.0.0.1:9", password="x", times=soon) as phone:
-        with pytest.raises(RegistrationFailed, match="408 "):
+        with pytest.raises(RegistrationFailed, match="503 "):
             await phone.ready()
-        with pytest.raises(CallFailed, match="408 "):
+        with pytest.raises(CallFailed, match="503 "):
             await (await phone.dial("100")).answered()
 
 

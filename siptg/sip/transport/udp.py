@@ -5,75 +5,152 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable
-from typing import cast
+import struct
+import sys
+from collections import Counter, deque
 
 from siptg.sip.flow import Address, Flow
+from siptg.sip.transport.receiver import Receiver
 
 BUFFER = 4 << 20
 """Asked of the kernel: a burst of calls must not be lost before we read it."""
+BURST = 64
+"""Datagrams read before other work has its turn."""
+LARGEST = 65_536
+MOST_UNSENT = 1024
+"""Datagrams kept where the system's buffer is full; more are dropped, as a network would."""
+IP_RECVERR, IPV6_RECVERR = 11, 25
+"""Linux only: ICMP errors are queued with the address that they are about (ip(7))."""
 
 
-class UdpTransport(asyncio.DatagramProtocol):
-    """`receive` gets each datagram with its flow, `broken` a peer at which nobody listens."""
+class UdpTransport:
+    """Reads whole bursts itself: a callback a datagram would cost more than the datagram."""
 
-    def __init__(
-        self, receive: Callable[[bytes, Flow], None], broken: Callable[[Address], None]
-    ) -> None:
-        self._receive, self._broken = receive, broken
-        self._transport: asyncio.DatagramTransport | None = None
-        self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._last: Address | None = None
-        self.local: Address = ("", 0)
+    name = "UDP"
+
+    def __init__(self, sock: socket.socket, receiver: Receiver) -> None:
+        self.local: Address = sock.getsockname()[:2]
+        self.counters: Counter[str] = Counter()
+        self._socket, self._receiver = sock, receiver
+        self._loop = asyncio.get_running_loop()
+        self._flows: dict[tuple[str, int], Flow] = {}
+        self._unsent: deque[tuple[bytes, Address]] = deque()
+        self._loop.add_reader(sock, self._readable)
 
     @classmethod
-    async def open(
-        cls,
-        local: Address,
-        receive: Callable[[bytes, Flow], None],
-        broken: Callable[[Address], None],
-    ) -> UdpTransport:
+    async def open(cls, local: Address, receiver: Receiver) -> UdpTransport:
         """OSError where the address cannot be bound."""
+        host, port = local
         loop = asyncio.get_running_loop()
         try:
-            _, made = await loop.create_datagram_endpoint(lambda: cls(receive, broken), local)
+            found = await loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+            family, _, _, _, address = found[0]
+            sock = socket.socket(family, socket.SOCK_DGRAM)
+            try:
+                sock.setblocking(False)
+                with contextlib.suppress(OSError):
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
+                if sys.platform == "linux":
+                    if family == socket.AF_INET6:
+                        sock.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
+                    else:
+                        sock.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+                sock.bind(address)
+            except OSError:
+                sock.close()
+                raise
         except OSError as error:
             raise OSError(
-                error.errno, f"SIP cannot listen on {local[0]}:{local[1]}: {error.strerror}"
+                error.errno, f"SIP cannot listen on {host}:{port}: {error.strerror}"
             ) from None
-        return made
+        return cls(sock, receiver)
 
-    def send(self, data: bytes, remote: Address) -> None:
-        """Never raises; what the system refuses at once is told as `broken`."""
-        if self._transport is not None and not self._transport.is_closing():
-            self._last = remote
-            self._transport.sendto(data, remote)
+    def send(self, data: bytes, flow: Flow) -> None:
+        """Never raises; what the network refuses is told as `broken`."""
+        if self._unsent:
+            self._keep(data, flow.remote)
+            return
+        try:
+            self._socket.sendto(data, flow.remote)
+        except BlockingIOError:
+            self._keep(data, flow.remote)
+        except OSError as error:
+            self._complain(error, data, flow)
 
     async def close(self) -> None:
-        if self._transport is not None:
-            self._transport.close()
-            await self._closed
+        if self._socket.fileno() >= 0:
+            self._loop.remove_reader(self._socket)
+            self._loop.remove_writer(self._socket)
+            self._socket.close()
 
-    # asyncio's side
+    def _readable(self) -> None:
+        receive, flows, read = self._receiver.received, self._flows, self._socket.recvfrom
+        for _ in range(BURST):
+            try:
+                data, remote = read(LARGEST)
+            except (BlockingIOError, InterruptedError):
+                break
+            except OSError:
+                if not self._read_errors():
+                    break
+                continue
+            flow = flows.get(remote)
+            if flow is None:
+                if len(flows) > 4096:
+                    flows.clear()
+                flow = flows[remote] = Flow("UDP", self.local, (remote[0], remote[1]))
+            receive(data, flow)
+            if self._socket.fileno() < 0:
+                return  # closed by what it did
+        self._receiver.flush()
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.DatagramTransport, transport)
-        self.local = transport.get_extra_info("sockname")[:2]
-        sock = transport.get_extra_info("socket")
-        if sock is not None:
-            with contextlib.suppress(OSError):
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
+    def _read_errors(self) -> bool:
+        """Take ICMP errors off their queue; False where there is none (§18.4)."""
+        if sys.platform != "linux":
+            return False
+        try:
+            _, notes, _, remote = self._socket.recvmsg(0, 512, socket.MSG_ERRQUEUE)
+        except OSError:
+            return False
+        self.counters["icmp"] += 1
+        number = next((struct.unpack("=I", data[:4])[0] for _, _, data in notes if data[4:]), 0)
+        if remote:
+            flow = Flow("UDP", self.local, (remote[0], remote[1]))
+            self._receiver.broken(flow, OSError(number, "").strerror or f"ICMP error {number}")
+        return True
 
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        self._receive(data, Flow("UDP", self.local, (addr[0], addr[1])))
-
-    def error_received(self, exc: Exception) -> None:
-        """An ICMP error. The socket serves all peers and does not say whose: it was the last sent
-        to.
+    def _complain(self, error: OSError, data: bytes, flow: Flow) -> None:
+        """An error at once is about an earlier datagram where ICMP has said so: that one is told,
+        and this one goes out; else it is about this one.
         """
-        if self._last is not None:
-            self._broken(self._last)
+        if self._read_errors():
+            while self._read_errors():
+                pass
+            try:
+                self._socket.sendto(data, flow.remote)
+                return
+            except OSError as again:
+                error = again
+        self.counters["send_error"] += 1
+        self._loop.call_soon(self._receiver.broken, flow, error.strerror or str(error))
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        if not self._closed.done():
-            self._closed.set_result(None)
+    def _keep(self, data: bytes, remote: Address) -> None:
+        if len(self._unsent) >= MOST_UNSENT:
+            self.counters["send_dropped"] += 1
+            return
+        if not self._unsent:
+            self._loop.add_writer(self._socket, self._writable)
+        self._unsent.append((data, remote))
+
+    def _writable(self) -> None:
+        while self._unsent:
+            data, remote = self._unsent[0]
+            try:
+                self._socket.sendto(data, remote)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                self._complain(error, data, Flow("UDP", self.local, remote))
+            self._unsent.popleft()
+        self._loop.remove_writer(self._socket)

@@ -44,7 +44,6 @@ class InviteSession:
     tag: str = ""
     state: State = State.CALLING
     dialog: Dialog | None = None
-    talks: Renegotiation = attrs.field(init=False)
     _challenges: int = 0
     _cancelled: bool = False
     _ending: tuple[int, str] = (0, "")
@@ -52,12 +51,25 @@ class InviteSession:
     _offer_in_2xx: bool = False
     _answered_early: str | None = None
     """The tag of the fork whose early answer our media took."""
-    _acks: Acks = attrs.field(init=False)
+    _talks: Renegotiation | None = attrs.field(default=None, init=False)
+    _acks: Acks | None = attrs.field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.talks, self._acks = Renegotiation(self), Acks(self)
         if self.server is not None:
             self.state = State.INCOMING
+
+    @property
+    def talks(self) -> Renegotiation:
+        """Made when the first is wanted: most calls never renegotiate."""
+        if self._talks is None:
+            self._talks = Renegotiation(self)
+        return self._talks
+
+    @property
+    def acks(self) -> Acks:
+        if self._acks is None:
+            self._acks = Acks(self)
+        return self._acks
 
     @property
     def outgoing(self) -> bool:
@@ -204,7 +216,7 @@ class InviteSession:
 
     def acknowledge(self, response: Response, sequence: int, now: float) -> None:
         """The ACK of a 2xx to an INVITE of ours."""
-        self._acks.acknowledge(response, sequence)
+        self.acks.acknowledge(response, sequence)
 
     def dialog_refresh(self, message: Request | Response) -> None:
         if self.dialog is not None:
@@ -215,7 +227,7 @@ class InviteSession:
 
     def _success(self, response: Response, now: float) -> None:
         if self.dialog is not None and self.dialog.remote.tag != response.to.tag:
-            self._acks.send_away(response, now)  # another fork answered too late
+            self.acks.send_away(response, now)  # another fork answered too late
         else:
             step(self, TABLE, Given.SUCCESS, now, response)
 
@@ -309,7 +321,7 @@ class InviteSession:
             self._repeat = None
 
     def _send_bye(self, now: float, _: object) -> None:
-        self.talks.stop()
+        self._stop_talks()
         bye = self.make("BYE", now)
         self.dispatch(bye, Goodbye(self, bye), now)
 
@@ -335,8 +347,12 @@ class InviteSession:
     def _end_lost(self, now: float, _: object) -> None:
         self._end(Ended(*self._ending, by_remote=True))
 
+    def _stop_talks(self) -> None:
+        if self._talks is not None:
+            self._talks.stop()
+
     def _end(self, event: Ended) -> None:
-        self.talks.stop()
+        self._stop_talks()
         self.core.timers.cancel(self, Given.CANCEL_TIMER)
         self.core.forget(self)
         self.emit(event)
