@@ -216,9 +216,8 @@ async def test_ctrl_c_ends_the_call_unregisters_and_exits_within_five_seconds(
             *command, "run", "--config", str(path), stdout=pipe, stderr=pipe
         )
         async with LabPerson(lab, user, ("127.0.0.1",)) as ann:
-            async with asyncio.timeout(15):
-                while not phone.links:
-                    await asyncio.sleep(0.05)
+            assert running.stderr is not None
+            begun = await asyncio.wait_for(running.stderr.readuntil(b"running with"), 20)
             mark = pbx.mark()
             await ann.write(await ann.find(PHONE_NAME), "100")
             talking = await next_call(ann, clock, 10)
@@ -237,4 +236,5 @@ async def test_ctrl_c_ends_the_call_unregisters_and_exits_within_five_seconds(
             )
             assert line["by"] == "pbx"
             await talking.close()
+        log = begun + log
         assert "2000002" not in log.decode() and "secret" not in log.decode()

@@ -76,9 +76,9 @@ def test_names_and_tags_are_read_from_addresses() -> None:
     assert (address.display_name, address.tag, address.uri.params.items()) == (
         'A "<x>, y" B',
         "7",
-        [("lr", None)],
+        (("lr", None),),
     )
-    assert NameAddr.parse("sip:a@b;tag=7").uri.params.items() == []
+    assert NameAddr.parse("sip:a@b;tag=7").uri.params.items() == ()
     assert NameAddr.parse(str(address)) == address
     listed = NameAddr.parse_many('"x, y" <sip:a@b>, <sip:c@d>;p="1,2"')
     assert [str(a.uri) for a in listed] == ["sip:a@b", "sip:c@d"]
