@@ -14,6 +14,7 @@ from siptg.sip.auth import Digest
 from siptg.sip.events import Ended, SessionEvent
 from siptg.sip.flow import Address, Flow
 from siptg.sip.ids import Ids
+from siptg.sip.mailbox import Mailbox
 from siptg.sip.message import Request
 from siptg.sip.parser import LIMITS, Limits
 from siptg.sip.registration import Registration
@@ -67,7 +68,7 @@ class UserAgent:
         self._timer_at: float | None = None
         self._sessions: dict[InviteSession, Session] = {}
         self._registrations: set[Registration] = set()
-        self._incoming: asyncio.Queue[Session] = asyncio.Queue()
+        self._incoming: Mailbox[Session] = Mailbox()
         self._pumping = False
         self._closing = False
 
@@ -169,14 +170,14 @@ class UserAgent:
 
     def _tell(self, usage: InviteSession, event: SessionEvent | None) -> None:
         if event is None:
-            if self._incoming.qsize() >= MOST_WAITING or self._closing:
+            if len(self._incoming) >= MOST_WAITING or self._closing:
                 self.stack.counters["overload"] += 1
                 usage.hang_up(self.now(), 503)
                 return
             session = Session(self, usage.remote, None)
             session.take(usage)
             self.adopt(usage, session)
-            self._incoming.put_nowait(session)
+            self._incoming.put(session)
             return
         told = self._sessions.get(usage)
         if isinstance(event, Ended):

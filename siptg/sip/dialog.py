@@ -27,11 +27,8 @@ class Dialog:
     routes: list[NameAddr]
     local_sequence: int
     remote_sequence: int | None = None
-    _local_text: str = attrs.field(init=False)
-    _remote_text: str = attrs.field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self._local_text, self._remote_text = str(self.local), str(self.remote)
+    _texts: tuple[str, str] | None = attrs.field(default=None, init=False)
+    """From and To as they are written, once a request of ours needs them."""
 
     @classmethod
     def of_caller(cls, request: Request, response: Response) -> Dialog:
@@ -72,12 +69,13 @@ class Dialog:
         uri, routes = self.target, list(self.routes)
         if routes and "lr" not in routes[0].uri.params:  # a strict router wants itself on top
             uri, routes = routes[0].uri, [*routes[1:], NameAddr(self.target)]
+        texts = self._texts = self._texts or (str(self.local), str(self.remote))
         headers = Headers()
         for route in routes:
             headers.add("Route", str(route))
         headers.add("Max-Forwards", "70")
-        headers.add("From", self._local_text)
-        headers.add("To", self._remote_text)
+        headers.add("From", texts[0])
+        headers.add("To", texts[1])
         headers.add("Call-ID", self.call_id)
         headers.add("CSeq", f"{sequence} {method}")
         headers.cache = {
