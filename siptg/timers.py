@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import heapq
 from collections.abc import Iterator
 from itertools import count
@@ -10,11 +9,13 @@ from typing import Protocol
 
 import attrs
 
+from siptg.machine import Symbol
+
 
 class Owner(Protocol):
     """A machine that owns named timers; `fire` is its input when one of them is due."""
 
-    def fire(self, timer: enum.Enum, now: float) -> None: ...
+    def fire(self, timer: Symbol, now: float) -> None: ...
 
 
 @attrs.define(eq=False)
@@ -24,11 +25,11 @@ class TimerQueue:
     After each call wake at `next_deadline()` and call `fire_due(now)` then.
     """
 
-    _heap: list[tuple[float, int, Owner, enum.Enum]] = attrs.field(factory=list, init=False)
-    _live: dict[tuple[int, enum.Enum], int] = attrs.field(factory=dict, init=False)
+    _heap: list[tuple[float, int, Owner, Symbol]] = attrs.field(factory=list, init=False)
+    _live: dict[tuple[int, Symbol], int] = attrs.field(factory=dict, init=False)
     _serial: Iterator[int] = attrs.field(factory=count, init=False)
 
-    def set(self, owner: Owner, timer: enum.Enum, deadline: float) -> None:
+    def set(self, owner: Owner, timer: Symbol, deadline: float) -> None:
         serial = next(self._serial)
         self._live[id(owner), timer] = serial
         heapq.heappush(self._heap, (deadline, serial, owner, timer))
@@ -37,7 +38,7 @@ class TimerQueue:
             self._heap = [entry for entry in self._heap if self._is_live(entry)]
             heapq.heapify(self._heap)
 
-    def cancel(self, owner: Owner, *timers: enum.Enum) -> None:
+    def cancel(self, owner: Owner, *timers: Symbol) -> None:
         for timer in timers:
             self._live.pop((id(owner), timer), None)
 
@@ -58,6 +59,6 @@ class TimerQueue:
     def __len__(self) -> int:
         return len(self._live)
 
-    def _is_live(self, entry: tuple[float, int, Owner, enum.Enum]) -> bool:
+    def _is_live(self, entry: tuple[float, int, Owner, Symbol]) -> bool:
         _, serial, owner, timer = entry
         return self._live.get((id(owner), timer)) == serial

@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 
 from siptg.sip.auth import Credentials
+from siptg.sip.quirks import quirks
 from siptg.sip.uri import NameAddr, Uri
 
 
@@ -22,6 +23,10 @@ class SipAccount:
     display_name: str | None = None
     expires: int = 300
     """Seconds that a registration shall hold."""
+    session_expires: int = 1800
+    """Seconds of the session timer that our calls ask for (RFC 4028); 0 for none."""
+    quirks: frozenset[str] = attrs.field(default=frozenset(), converter=quirks)
+    """Departures from the usual, by the names of `quirks.QUIRKS`."""
 
     @property
     def credentials(self) -> Credentials:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import attrs
 
+from siptg.sip.uri import NameAddr
+
 
 @attrs.frozen
 class Ringing:
@@ -34,6 +36,34 @@ class InfoReceived:
 
 
 @attrs.frozen
+class MessageReceived:
+    """A MESSAGE came inside the dialog and was answered 200 (RFC 3428)."""
+
+    content_type: str
+    body: bytes
+
+
+@attrs.frozen
+class Referred:
+    """They ask us to call somebody instead: a transfer (RFC 3515). It wants an answer."""
+
+    target: NameAddr
+    replaces: str | None
+    """Call to take the place of, as a Replaces header has it (RFC 3891)."""
+    by: NameAddr | None
+    """Who wants it, as Referred-By says (RFC 3892)."""
+
+
+@attrs.frozen
+class TransferProgress:
+    """How the transfer that we asked for goes: a status of the call they make."""
+
+    status: int
+    reason: str
+    over: bool
+
+
+@attrs.frozen
 class Ended:
     """The last event of a session."""
 
@@ -42,6 +72,17 @@ class Ended:
     reason: str
     by_remote: bool
     """The other end ended it."""
+    why: str = ""
+    """The Reason header that came with it (RFC 3326), as `Q.850;cause=16`."""
 
 
-SessionEvent = Ringing | Answered | Renegotiated | InfoReceived | Ended
+SessionEvent = (
+    Ringing
+    | Answered
+    | Renegotiated
+    | InfoReceived
+    | MessageReceived
+    | Referred
+    | TransferProgress
+    | Ended
+)

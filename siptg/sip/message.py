@@ -172,7 +172,8 @@ class _Message:
 
     def tokens(self, name: str) -> list[str]:
         """Of Allow, Require, Supported and their like."""
-        return parse_tokens(self.headers.get_all(name))
+        values = self.headers.get_all(name)
+        return parse_tokens(values) if values else []
 
     def number(self, name: str) -> int | None:
         """Of Expires, Min-Expires and their like; None where it is not there."""

@@ -19,8 +19,11 @@ from siptg.sip.transactions.base import Key
 from siptg.sip.transactions.invite_server import InviteServer
 from siptg.sip.transactions.server import Server
 from siptg.sip.transactions.table import ServerTransaction
-from siptg.sip.usages.invite import ALLOW, InviteSession
+from siptg.sip.usages.expiry import too_short
+from siptg.sip.usages.inside import ALLOW, EXTENSIONS
+from siptg.sip.usages.invite import InviteSession
 from siptg.sip.usages.registrar import Registrar
+from siptg.sip.usages.states import State
 
 if TYPE_CHECKING:
     from siptg.sip.stack import Stack
@@ -116,11 +119,12 @@ class Front:
             return
         if to_tag is not None:
             session = stack.sessions.get((request.call_id, to_tag))
-            if session is None or session.dialog is None:
+            dialog = session.dialog_with(request.from_.tag) if session is not None else None
+            if session is None or dialog is None:
                 self._reply(server, request.reply(481), now)
                 return
             try:
-                session.dialog.check(request)
+                dialog.check(request)
             except ProtocolError as error:
                 self._reply(server, request.reply(error.status), now)
                 return
@@ -147,7 +151,8 @@ class Front:
         """Why a request is refused before anybody looks at what it wants (§8.2.2)."""
         if request.uri.scheme not in ("sip", "sips"):
             return request.reply(416)
-        if "Require" in request.headers and (wanted := request.tokens("Require")):
+        wanted = [t for t in request.tokens("Require") if t.lower() not in EXTENSIONS]
+        if wanted:
             refusal = request.reply(420)
             refusal.headers.add("Unsupported", ", ".join(wanted))
             return refusal
@@ -198,10 +203,41 @@ class Front:
         except ProtocolError as error:
             self._reply(server, request.reply(error.status), now)
             return
-        session = InviteSession(stack, flow, request, NoMedia(), None, server, tag)
+        session = InviteSession(
+            stack, flow, request, NoMedia(), None, server, tag, quirks=stack.quirks
+        )
         session.dialog = dialog
+        refusal = too_short(request) if session.speaks("timer") else None
+        if refusal is None and session.speaks("replaces"):
+            refusal = self._replace(session, request)
+        if refusal is not None:
+            self._reply(server, refusal, now)
+            return
         server.user = session
         stack.announce(session)
+
+    def _replace(self, session: InviteSession, request: Request) -> Response | None:
+        """Find the call that a Replaces header names; a refusal where it may not be replaced
+        (RFC 3891 §3).
+        """
+        values = request.headers.get_all("Replaces")
+        if not values:
+            return None
+        call_id, _, rest = values[0].partition(";")
+        params = Params.parse(rest)
+        to_tag, from_tag = params.get("to-tag"), params.get("from-tag")
+        if len(values) > 1 or to_tag is None or from_tag is None:
+            raise ProtocolError("a bad Replaces")
+        old = self.stack.sessions.get((call_id.strip(), to_tag))
+        if old is None or old.dialog_with(from_tag) is None:
+            return request.reply(481)
+        if old.state is State.CONFIRMED:
+            if "early-only" in params:
+                return request.reply(486)
+        elif not (old.outgoing and old.state is State.EARLY):
+            return request.reply(481)
+        session.replaces = old
+        return None
 
     def _register(
         self, request: Request, server: ServerTransaction, flow: Flow, now: float
@@ -244,7 +280,7 @@ class Front:
         session = invite.user if isinstance(invite.user, InviteSession) else None
         server.respond(request.reply(200, to_tag=session.tag if session else stack.ids.tag()), now)
         if session is not None:
-            session.cancelled(now)
+            session.cancelled(request, now)
 
     def _ack(self, request: Request, now: float) -> None:
         session = self.stack.sessions.get((request.call_id, request.to.tag or ""))

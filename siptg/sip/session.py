@@ -101,7 +101,7 @@ class Session:
 
     def send_info(self, content_type: str, body: bytes) -> None:
         if self._usage is not None:
-            self._usage.send_info(content_type, body, self._agent.now())
+            self._usage.send("INFO", content_type, body, self._agent.now())
             self._agent.pump()
 
     # the agent's side

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import attrs
@@ -28,7 +28,8 @@ from siptg.sip.transactions.invite_client import InviteClient
 from siptg.sip.transactions.table import TransactionTable
 from siptg.sip.uri import NameAddr, Uri
 from siptg.sip.usages.core import Media
-from siptg.sip.usages.invite import ALLOW, InviteSession
+from siptg.sip.usages.inside import ALLOW
+from siptg.sip.usages.invite import InviteSession
 from siptg.sip.usages.registrar import Registrar
 from siptg.sip.usages.registration import RegistrationUsage
 from siptg.timers import TimerQueue
@@ -64,9 +65,10 @@ class Stack:
         guard: Digest | None = None,
         registrar: Registrar | None = None,
         trusts: Callable[[Flow], bool] | None = None,
+        quirks: frozenset[str] = frozenset(),
     ) -> None:
         self.ids, self.times, self.limits = ids or Ids(), times or Times(), limits
-        self.product, self.timers = product, TimerQueue()
+        self.product, self.timers, self.quirks = product, TimerQueue(), quirks
         self.transactions = TransactionTable()
         self.sessions: dict[tuple[str, str], InviteSession] = {}
         self.counters: Counter[str] = Counter()
@@ -129,9 +131,18 @@ class Stack:
     # verbs
 
     def invite(
-        self, to: NameAddr, media: Media, account: SipAccount, flow: Flow, now: float
+        self,
+        to: NameAddr,
+        media: Media,
+        account: SipAccount,
+        flow: Flow,
+        now: float,
+        *,
+        more: Iterable[tuple[str, str]] = (),
     ) -> InviteSession:
-        """Call somebody. ValueError where the media has nothing to offer."""
+        """Call somebody. `more` are further headers: Replaces, Referred-By, Privacy and their like.
+        ValueError where the media has nothing to offer.
+        """
         tag, contact = self.ids.tag(), self.contact(account.uri.user, flow)
         headers = Headers(
             [
@@ -143,14 +154,24 @@ class Stack:
                 ("Contact", f"<{contact}>"),
                 ("Allow", ALLOW),
                 ("User-Agent", self.product),
+                *more,
             ]
         )
         digest = DigestClient(account.credentials, self.ids) if account.password else None
-        request = Request("INVITE", to.uri, headers)
-        session = InviteSession(self, flow, request, media, digest, tag=tag)
+        request = Request("INVITE", to.uri.without_headers(), headers)
+        session = InviteSession(
+            self,
+            flow,
+            request,
+            media,
+            digest,
+            tag=tag,
+            quirks=account.quirks,
+            expires=account.session_expires,
+        )
         self.sessions[session.id, tag] = session
         try:
-            session.start(now)
+            session.start(now, offer="late-offer" not in account.quirks)
         except ValueError:
             self.forget(session)
             raise

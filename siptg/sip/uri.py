@@ -102,6 +102,10 @@ class Uri:
         """Host (brackets off) and port, the scheme's own where none is given."""
         return self.host.strip("[]"), self.port or DEFAULT_PORTS.get(self.scheme, 5060)
 
+    def without_headers(self) -> Uri:
+        """As it may stand in a request line (§19.1.1)."""
+        return attrs.evolve(self, headers="") if self.headers else self
+
     def with_params(self, **more: str | None) -> Uri:
         return attrs.evolve(self, params=self.params.with_(**more))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -133,7 +132,7 @@ class CallMachine:
         """False where the state does not name the input: it changes nothing."""
         return step(self, TABLE, given, now, value)
 
-    def fire(self, timer: enum.Enum, now: float) -> None:
+    def fire(self, timer: Symbol, now: float) -> None:
         step(self, TABLE, timer, now, None)
 
     # actions

@@ -250,7 +250,7 @@ def test_an_offer_that_does_not_fit_is_refused_with_488() -> None:
 
 def test_info_inside_the_dialog_is_told_and_answered() -> None:
     ends, session = answered()
-    session.send_info("application/dtmf-relay", b"Signal=5", ends.wire.now)
+    session.send("INFO", "application/dtmf-relay", b"Signal=5", ends.wire.now)
     ends.run(1)
     assert ends.seen[ends.b][-1] == InfoReceived("application/dtmf-relay", b"Signal=5")
 
@@ -281,7 +281,7 @@ HEAD = (
         ("CANCEL", "", "", "481"),
         ("MESSAGE", "", "", "405"),
         ("FROB", "", "", "501"),
-        ("INVITE", "", "\nRequire: 100rel", "420"),
+        ("INVITE", "", "\nRequire: teleport", "420"),
         ("INVITE", "", "\nContent-Type: text/plain\nContent-Length: 1", "415"),
         ("OPTIONS", "", "\nMax-Forwards: x", "400"),
     ],

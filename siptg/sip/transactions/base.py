@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable
 from typing import Any, ClassVar, Protocol
 
@@ -56,7 +55,7 @@ class Transaction:
         """The transport failed."""
         step(self, self.TABLE, self.BROKEN, now, None)
 
-    def fire(self, timer: enum.Enum, now: float) -> None:
+    def fire(self, timer: Symbol, now: float) -> None:
         step(self, self.TABLE, timer, now, None)
 
     def _end(self, now: float, _: Any) -> None:

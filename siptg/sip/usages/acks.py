@@ -11,7 +11,7 @@ from siptg.sip.message import Response
 from siptg.sip.usages.goodbye import Goodbye
 
 if TYPE_CHECKING:
-    from siptg.sip.usages.invite import InviteSession
+    from siptg.sip.usages.base import SessionBase
 
 MOST = 64
 """Of forks and re-INVITEs of one session."""
@@ -21,12 +21,12 @@ MOST = 64
 class Acks:
     """Of one session that we began."""
 
-    session: InviteSession
+    session: SessionBase
     _sent: dict[tuple[str | None, int], bytes] = attrs.field(factory=dict)
     _sent_away: set[str | None] = attrs.field(factory=set)
 
-    def acknowledge(self, response: Response, sequence: int) -> None:
-        """The ACK of a 2xx; the very same one where it was sent before."""
+    def acknowledge(self, response: Response, sequence: int, body: bytes = b"") -> None:
+        """The ACK of a 2xx; the very same one where it was sent before. `body` answers an offer."""
         session, dialog = self.session, self.session.dialog
         if dialog is None or dialog.remote.tag != response.to.tag:
             dialog = Dialog.of_caller(session.request, response)
@@ -35,7 +35,11 @@ class Acks:
         if key in self._sent:
             session.core.send_again(self._sent[key], hop)
         elif len(self._sent) < MOST:
-            self._sent[key] = session.core.send_ack(dialog.request("ACK", sequence), hop)
+            ack = dialog.request("ACK", sequence)
+            if body:
+                ack.headers.add("Content-Type", "application/sdp")
+                ack.body = body
+            self._sent[key] = session.core.send_ack(ack, hop)
 
     def send_away(self, response: Response, now: float) -> None:
         """A 2xx of a fork that is too late: ACK, and BYE once."""

@@ -12,8 +12,9 @@ def answer(request: Request, tag: str, contact: Uri, allow: str, body: bytes) ->
     response = request.reply(200, to_tag=tag)
     response.headers.add("Contact", f"<{contact}>")
     response.headers.add("Allow", allow)
-    response.headers.add("Content-Type", "application/sdp")
-    response.body = body
+    if body:
+        response.headers.add("Content-Type", "application/sdp")
+        response.body = body
     return response
 
 

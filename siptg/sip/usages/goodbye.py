@@ -10,7 +10,7 @@ from siptg.sip.headers import Headers
 from siptg.sip.message import Request, Response
 
 if TYPE_CHECKING:
-    from siptg.sip.usages.invite import InviteSession
+    from siptg.sip.usages.base import SessionBase
 
 
 @attrs.define(eq=False)
@@ -19,7 +19,7 @@ class Goodbye:
     §15.1.1).
     """
 
-    session: InviteSession
+    session: SessionBase
     request: Request
     quiet: bool = False
     """The session does not wait for it."""

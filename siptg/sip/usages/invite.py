@@ -2,93 +2,57 @@
 
 from __future__ import annotations
 
-import enum
+from typing import Any
 
 import attrs
 
-from siptg.machine import Table, step
-from siptg.sip.auth import Client as DigestClient
+from siptg.machine import Symbol, Table, step
 from siptg.sip.dialog import Dialog
 from siptg.sip.errors import ProtocolError
-from siptg.sip.events import Answered, Ended, InfoReceived, Ringing, SessionEvent
-from siptg.sip.flow import Flow
+from siptg.sip.events import Answered, Ended, Ringing
 from siptg.sip.message import REASONS, Request, Response
-from siptg.sip.transactions.invite_server import InviteServer
-from siptg.sip.transactions.server import Server
-from siptg.sip.uri import NameAddr
-from siptg.sip.usages.acks import Acks
-from siptg.sip.usages.answers import answer, with_credentials
-from siptg.sip.usages.core import Core, Media
+from siptg.sip.transactions.table import ServerTransaction
+from siptg.sip.usages import inside
+from siptg.sip.usages.again import another_way
+from siptg.sip.usages.base import SessionBase
 from siptg.sip.usages.goodbye import Goodbye, cancel_of
-from siptg.sip.usages.renegotiation import Renegotiation
+from siptg.sip.usages.reliable import is_reliable
 from siptg.sip.usages.repeat import Repeat2xx
 from siptg.sip.usages.states import Given, State
 
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO"
-MOST_CHALLENGES = 2
-"""Answers to 401 and 407 for one request: a proxy and a server; one more is a wrong password."""
-
 
 @attrs.define(eq=False)
-class InviteSession:
+class InviteSession(SessionBase):
     """One call. Verbs and messages are its inputs; events leave by `core.emit`."""
 
-    core: Core
-    flow: Flow
-    request: Request
-    """The INVITE that began it, ours or theirs."""
-    media: Media
-    digest: DigestClient | None = None
-    server: InviteServer | None = None
-    """Set where we are called."""
-    tag: str = ""
-    state: State = State.CALLING
-    dialog: Dialog | None = None
-    _challenges: int = 0
+    _tries: int = 0
+    """Of our INVITE, after challenges, redirections and the like."""
     _cancelled: bool = False
     _ending: tuple[int, str] = (0, "")
+    _why: str = ""
     _repeat: Repeat2xx | None = None
     _offer_in_2xx: bool = False
     _answered_early: str | None = None
     """The tag of the fork whose early answer our media took."""
-    _talks: Renegotiation | None = attrs.field(default=None, init=False)
-    _acks: Acks | None = attrs.field(default=None, init=False)
+    _early_answer: bytes = b""
+    """What we answered to their offer before the 2xx: it stays our answer."""
 
     def __attrs_post_init__(self) -> None:
         if self.server is not None:
             self.state = State.INCOMING
-
-    @property
-    def talks(self) -> Renegotiation:
-        """Made when the first is wanted: most calls never renegotiate."""
-        if self._talks is None:
-            self._talks = Renegotiation(self)
-        return self._talks
-
-    @property
-    def acks(self) -> Acks:
-        if self._acks is None:
-            self._acks = Acks(self)
-        return self._acks
-
-    @property
-    def outgoing(self) -> bool:
-        return self.server is None
-
-    @property
-    def id(self) -> str:
-        return self.request.call_id
-
-    @property
-    def remote(self) -> NameAddr:
-        return self.request.to if self.outgoing else self.request.from_
+            self.offered = bool(self.request.body)
 
     # verbs of our user
 
-    def start(self, now: float) -> None:
+    def start(self, now: float, *, offer: bool = True) -> None:
         """Send the INVITE. ValueError where the media has nothing to offer."""
-        self.request.headers.add("Content-Type", "application/sdp")
-        self.request.body = self.media.offer()
+        self.offered = offer
+        if offer:
+            self.request.body = self.media.offer()
+            self.request.headers.add("Content-Type", "application/sdp")
+        self.request.headers.add("Supported", self.supported)
+        if self.speaks("timer"):
+            self.expiry.ask(self.request)
         self.dispatch(self.request, self, now)
 
     def ring(self, now: float, *, early: bool = False) -> None:
@@ -99,26 +63,46 @@ class InviteSession:
         """200 with SDP; where the media finds nothing it can use in their offer, 488."""
         if self.state is not State.INCOMING:
             return
+        if self._reliable is not None and self._reliable.waiting:
+            self._reliable.then = now  # RFC 3262 §3: no 2xx before its PRACK
+            return
         try:
-            body = self.media.answer(self.request.body) if self.request.body else self.media.offer()
+            if self._early_answer:
+                body = self._early_answer
+            elif self.request.body:
+                body = self.media.answer(self.request.body)
+            else:
+                body, self._offer_in_2xx = self.media.offer(), True
             response = self.answer_with(self.request, body)
+            if self.speaks("timer"):
+                self.expiry.agree(self.request, response, now)
         except (ValueError, ProtocolError) as error:
             self.hang_up(now, getattr(error, "status", 488))
             return
-        self._offer_in_2xx = not self.request.body
         step(self, TABLE, Given.ANSWER, now, response)
 
-    def hang_up(self, now: float, status: int = 0, reason: str = "") -> None:
-        """End it as the state wants: CANCEL, a refusal with `status`, or BYE."""
+    def hang_up(self, now: float, status: int = 0, reason: str = "", why: str = "") -> None:
+        """End it as the state wants: CANCEL, a refusal with `status`, or BYE; `why` is a Reason
+        header for them (RFC 3326).
+        """
         refusing = self.state is State.INCOMING
         status = status or (480 if refusing else 200)
-        self._ending = status, reason or REASONS.get(status, "")
+        self._ending, self._why = (status, reason or REASONS.get(status, "")), why
         step(self, TABLE, Given.REJECT if refusing else Given.HANG_UP, now, status)
 
-    def send_info(self, content_type: str, body: bytes, now: float) -> None:
-        """INFO inside the dialog; its answer is not waited for."""
+    def redirect(self, now: float, contact: str) -> None:
+        """302: they shall try there (§8.3)."""
+        if self.state is State.INCOMING and self.server is not None:
+            response = self.request.reply(302, to_tag=self.tag)
+            response.headers.add("Contact", contact)
+            self._ending = 302, REASONS[302]
+            self.server.respond(response, now)
+            step(self, TABLE, Given.REJECT, now, 0)
+
+    def send(self, method: str, content_type: str, body: bytes, now: float) -> None:
+        """INFO or MESSAGE inside the dialog; its answer is not waited for."""
         if self.state is State.CONFIRMED:
-            request = self.make("INFO", now)
+            request = self.make(method, now)
             request.headers.add("Content-Type", content_type)
             request.body = body
             self.dispatch(request, Goodbye(self, request, quiet=True), now)
@@ -132,33 +116,19 @@ class InviteSession:
             step(self, TABLE, Given.PROVISIONAL, now, response)
         elif status < 300:
             self._success(response, now)
-        elif status in (401, 407) and self._challenges < MOST_CHALLENGES and self.digest:
-            self._challenges += 1
-            again = self.authorized(self.request, response, now)
-            step(self, TABLE, Given.CHALLENGE if again else Given.FAILURE, now, again or response)
         else:
-            step(self, TABLE, Given.FAILURE, now, response)
+            again = another_way(self, response, self._tries, now)
+            self._tries += 1
+            step(self, TABLE, Given.CHALLENGE if again else Given.FAILURE, now, again or response)
 
     def failed(self, status: int, why: str, now: float) -> None:
         """Our INVITE was not answered at all."""
         self._ending = status, why
         step(self, TABLE, Given.NO_ANSWER, now, None)
 
-    def receive(self, request: Request, server: Server | InviteServer, now: float) -> None:
-        """A request inside the dialog, its sequence checked by the stack."""
-        if request.method == "BYE":
-            server.respond(request.reply(200), now)
-            step(self, TABLE, Given.BYE, now, None)
-        elif request.method == "INVITE" and isinstance(server, InviteServer):
-            if self.state is State.CONFIRMED:
-                self.talks.receive(request, server, now)
-            else:
-                server.respond(request.reply(491), now)
-        elif request.method == "INFO":
-            server.respond(request.reply(200), now)
-            self.emit(InfoReceived(request.content_type, request.body))
-        else:
-            server.respond(request.reply(405), now)
+    def receive(self, request: Request, server: ServerTransaction, now: float) -> None:
+        """A request inside the dialog, its sequence checked by the front."""
+        inside.receive(self, request, server, now)
 
     def acknowledged(self, ack: Request, now: float) -> None:
         if self._repeat is not None and self._repeat.sequence == ack.cseq.number:
@@ -166,64 +136,26 @@ class InviteSession:
         else:
             self.talks.acknowledged(ack, now)
 
-    def cancelled(self, now: float) -> None:
+    def cancelled(self, request: Request, now: float) -> None:
         """A CANCEL for their INVITE."""
+        self.bye_reason = request.headers.get("Reason") or ""
         step(self, TABLE, Given.CANCEL, now, None)
 
     def unacknowledged(self, now: float) -> None:
         """Nobody acknowledged our refusal: it is over all the same."""
 
     def lost(self, status: int, why: str, now: float) -> None:
-        """A request of ours found no dialog at the other end (§12.2.1.2)."""
         self._ending = status, why
         step(self, TABLE, Given.LOST, now, None)
 
-    def fire(self, timer: enum.Enum, now: float) -> None:
+    def given(self, given: Symbol, now: float, what: Any = None) -> None:
+        step(self, TABLE, given, now, what)
+
+    def fire(self, timer: Symbol, now: float) -> None:
         step(self, TABLE, timer, now, None)
 
-    # what the parts of a session share
-
-    def make(self, method: str, now: float) -> Request:
-        """A request inside the dialog, ready but for its Via."""
-        if self.dialog is None:
-            raise ProtocolError("no dialog yet", 481)
-        request = self.dialog.request(method)
-        if method == "INVITE":
-            contact = self.core.contact(self.request.from_.uri.user, self.flow)
-            request.headers.add("Contact", f"<{contact}>")
-            request.headers.add("Allow", ALLOW)
-        return request
-
-    def dispatch(
-        self, request: Request, user: InviteSession | Renegotiation | Goodbye, now: float
-    ) -> None:
-        hop = self.core.hop(self.dialog.next_hop, self.flow) if self.dialog else self.flow
-        self.core.start(request, user, hop, now)
-
-    def authorized(self, request: Request, response: Response, now: float) -> Request | None:
-        """The request again with credentials for its challenges (§22.2); None where we have
-        none.
-        """
-        again = with_credentials(request, response, self.digest) if self.digest else None
-        if again is not None and self.dialog is not None:
-            self.dialog.local_sequence = again.cseq.number
-        return again
-
-    def answer_with(self, request: Request, body: bytes) -> Response:
-        """A 200 to an INVITE with our SDP."""
-        contact = self.core.contact(request.to.uri.user, self.flow)
-        return answer(request, self.tag, contact, ALLOW, body)
-
-    def acknowledge(self, response: Response, sequence: int, now: float) -> None:
-        """The ACK of a 2xx to an INVITE of ours."""
-        self.acks.acknowledge(response, sequence)
-
-    def dialog_refresh(self, message: Request | Response) -> None:
-        if self.dialog is not None:
-            self.dialog.refresh(message)
-
-    def emit(self, event: SessionEvent) -> None:
-        self.core.emit(self, event)
+    def bye_done(self, now: float) -> None:
+        step(self, TABLE, Given.BYE_DONE, now, None)
 
     def _success(self, response: Response, now: float) -> None:
         if self.dialog is not None and self.dialog.remote.tag != response.to.tag:
@@ -236,8 +168,13 @@ class InviteSession:
     def _report_ringing(self, now: float, response: Response) -> None:
         if response.status == 100:
             return
+        if is_reliable(response):
+            if not self.acknowledged_answers.take(response, now):
+                return
+        else:
+            self.early_dialog(response)
         early = False
-        if response.body and response.content_type == "application/sdp":
+        if response.body and response.content_type == "application/sdp" and self.offered:
             try:
                 self.media.accept(response.body)
                 early, self._answered_early = True, response.to.tag
@@ -249,48 +186,83 @@ class InviteSession:
         self.request = request
         self.dispatch(request, self, now)
 
+    def _take_dialog(self, response: Response) -> None:
+        """Of the 2xx (§13.2.2.4); requests of the early dialog have used up numbers."""
+        early = self.early.get(response.to.tag or "") if self.early else None
+        self.dialog, self.early = Dialog.of_caller(self.request, response), None
+        if early is not None:
+            self.dialog.local_sequence = early.local_sequence
+            self.dialog.remote_sequence = early.remote_sequence
+        self.peer_allows = frozenset(response.tokens("Allow"))
+
     def _confirm(self, now: float, response: Response) -> None:
-        self.dialog = Dialog.of_caller(self.request, response)
-        self.acknowledge(response, self.request.cseq.number, now)
+        self._take_dialog(response)
         known = self._answered_early is not None and self._answered_early == response.to.tag
+        body, usable = b"", True
         try:
-            if response.body or not known:
+            if not self.offered:
+                body = self.media.answer(response.body)
+            elif response.body or not known:
                 self.media.accept(response.body)
         except ValueError:
+            usable = False
+        self.acks.acknowledge(response, self.request.cseq.number, body)
+        if not usable:
             self.hang_up(now, 488, "no usable answer")
             return
+        self.offered = True
+        self.request.headers.cache.clear()  # a call is long: what was read of its INVITE may go
+        if self.speaks("timer"):
+            self.expiry.taken(response, now)
         self.emit(Answered())
 
     def _acknowledge_again(self, now: float, response: Response) -> None:
-        self.acknowledge(response, self.request.cseq.number, now)
+        self.acks.acknowledge(response, self.request.cseq.number)
 
     def _keep_dialog(self, now: float, response: Response) -> None:
-        self.dialog = Dialog.of_caller(self.request, response)
+        self._take_dialog(response)
 
     def _send_cancel(self, now: float, _: object) -> None:
         if self._cancelled:
             return
         self._cancelled = True
         cancel = cancel_of(self.request)
+        if self._why:
+            cancel.headers.add("Reason", self._why)
         quiet = Goodbye(self, cancel, quiet=True)
         self.core.start(cancel, quiet, self.flow, now, self.request.via.branch)
         self.core.timers.set(self, Given.CANCEL_TIMER, now + self.core.times.patience)
 
     def _say_ringing(self, now: float, early: bool) -> None:
-        response = self.request.reply(183 if early else 180, to_tag=self.tag)
-        contact = self.core.contact(self.request.to.uri.user, self.flow)
+        request, offers = self.request, False
+        response = request.reply(183 if early else 180, to_tag=self.tag)
+        contact = self.core.contact(request.to.uri.user, self.flow)
         response.headers.add("Contact", f"<{contact}>")
-        if early and self.request.body:
+        required = self.speaks("100rel") and "100rel" in request.tokens("Require")
+        reliably = required or (
+            early and self.speaks("100rel") and "100rel" in request.tokens("Supported")
+        )
+        if early and (request.body or reliably):
             try:
-                response.body = self.media.answer(self.request.body)
+                if request.body:
+                    self._early_answer = self._early_answer or self.media.answer(request.body)
+                    response.body = self._early_answer
+                else:
+                    response.body, offers, self.offered = self.media.offer(), True, True
                 response.headers.add("Content-Type", "application/sdp")
             except ValueError:
                 response.status, response.reason = 180, REASONS[180]
-        if self.server is not None:
+        if reliably:
+            response.headers.add("Allow", inside.ALLOW)
+            if offers:
+                self._early_answer = response.body
+            self.reliable.send(response, now, offers=offers)
+        elif self.server is not None:
             self.server.respond(response, now)
 
     def _say_ok(self, now: float, response: Response) -> None:
         if self.server is not None:
+            self.peer_allows = frozenset(self.request.tokens("Allow"))
             self._repeat = Repeat2xx(self.core, self.server, response, self._no_ack)
             self._repeat.start(now)
 
@@ -302,7 +274,10 @@ class InviteSession:
         if self.server is not None:
             code = status or 487
             phrase = self._ending[1] if status else None
-            self.server.respond(self.request.reply(code, phrase, to_tag=self.tag), now)
+            response = self.request.reply(code, phrase, to_tag=self.tag)
+            if self._why:
+                response.headers.add("Reason", self._why)
+            self.server.respond(response, now)
 
     def _take_ack(self, now: float, ack: Request) -> None:
         self._stop_repeating(now, ack)
@@ -313,7 +288,12 @@ class InviteSession:
                 self.hang_up(now, 488, "no usable answer")
                 return
         if self.state is State.CONFIRMED:
+            self.request.headers.cache.clear()
+            self._early_answer = b""
             self.emit(Answered())
+            if self.replaces is not None:
+                replaced, self.replaces = self.replaces, None
+                replaced.hang_up(now, 200, "replaced")
 
     def _stop_repeating(self, now: float, _: object) -> None:
         if self._repeat is not None:
@@ -321,25 +301,26 @@ class InviteSession:
             self._repeat = None
 
     def _send_bye(self, now: float, _: object) -> None:
-        self._stop_talks()
+        self.stop_parts()
         bye = self.make("BYE", now)
+        if self._why:
+            bye.headers.add("Reason", self._why)
         self.dispatch(bye, Goodbye(self, bye), now)
-
-    def bye_done(self, now: float) -> None:
-        step(self, TABLE, Given.BYE_DONE, now, None)
 
     def _end_refused(self, now: float, response: Response | None) -> None:
         status, reason = (response.status, response.reason) if response else self._ending
-        self._end(Ended(status, reason, by_remote=True))
+        if response is not None:
+            self.bye_reason = response.headers.get("Reason") or ""
+        self._end(Ended(status, reason, by_remote=True, why=self.bye_reason))
 
     def _end_cancelled_by_us(self, now: float, _: object) -> None:
         self._end(Ended(487, "cancelled", by_remote=False))
 
     def _end_cancelled_by_them(self, now: float, _: object) -> None:
-        self._end(Ended(487, "cancelled by the caller", by_remote=True))
+        self._end(Ended(487, "cancelled by the caller", by_remote=True, why=self.bye_reason))
 
     def _end_by_them(self, now: float, _: object) -> None:
-        self._end(Ended(200, "BYE", by_remote=True))
+        self._end(Ended(200, "BYE", by_remote=True, why=self.bye_reason))
 
     def _end_by_us(self, now: float, _: object) -> None:
         self._end(Ended(*self._ending, by_remote=False))
@@ -347,12 +328,8 @@ class InviteSession:
     def _end_lost(self, now: float, _: object) -> None:
         self._end(Ended(*self._ending, by_remote=True))
 
-    def _stop_talks(self) -> None:
-        if self._talks is not None:
-            self._talks.stop()
-
     def _end(self, event: Ended) -> None:
-        self._stop_talks()
+        self.stop_parts()
         self.core.timers.cancel(self, Given.CANCEL_TIMER)
         self.core.forget(self)
         self.emit(event)

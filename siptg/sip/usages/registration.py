@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable
 
 import attrs
@@ -104,7 +103,7 @@ class RegistrationUsage:
         self.why = f"{status} {why}"
         step(self, TABLE, Given.TROUBLE, now, None)
 
-    def fire(self, timer: enum.Enum, now: float) -> None:
+    def fire(self, timer: Symbol, now: float) -> None:
         step(self, TABLE, timer, now, None)
 
     def _judge(self, response: Response) -> Given:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from typing import TYPE_CHECKING
 
 import attrs
@@ -12,10 +11,12 @@ from siptg.sip.errors import ProtocolError
 from siptg.sip.events import Renegotiated
 from siptg.sip.message import Request, Response
 from siptg.sip.transactions.invite_server import InviteServer
+from siptg.sip.transactions.table import ServerTransaction
+from siptg.sip.usages.expiry import too_short
 from siptg.sip.usages.repeat import Repeat2xx
 
 if TYPE_CHECKING:
-    from siptg.sip.usages.invite import InviteSession
+    from siptg.sip.usages.base import SessionBase
 
 
 class _Timer(Symbol):
@@ -26,7 +27,7 @@ class _Timer(Symbol):
 class Renegotiation:
     """Of one confirmed session: our offers and theirs."""
 
-    session: InviteSession
+    session: SessionBase
     _ours: Request | None = None
     _again: bool = False
     """Another offer of ours is wanted once the present one is settled."""
@@ -52,6 +53,8 @@ class Renegotiation:
         request = self.session.make("INVITE", now)
         request.headers.add("Content-Type", "application/sdp")
         request.body = body
+        if self.session.speaks("timer") and self.session.expiry.interval:
+            self.session.expiry.ask(request)
         self._ours, self._answers = request, 0
         self.session.dispatch(request, self, now)
 
@@ -61,7 +64,7 @@ class Renegotiation:
         if response.status < 200 or (ours is None and response.status >= 300):
             return
         if response.status < 300:
-            session.acknowledge(response, response.cseq.number, now)
+            session.acks.acknowledge(response, response.cseq.number)
             if ours is None:
                 return
             self._ours = None
@@ -71,6 +74,8 @@ class Renegotiation:
             except ValueError:
                 session.hang_up(now, 488, "no usable answer")
                 return
+            if session.speaks("timer"):
+                session.expiry.taken(response, now)
             session.emit(Renegotiated())
         elif response.status in (401, 407) and self._answers < 2 and ours is not None:
             self._answers += 1
@@ -98,19 +103,49 @@ class Renegotiation:
         self._ours = None
         self.session.lost(status, why, now)
 
-    def fire(self, timer: enum.Enum, now: float) -> None:
+    def fire(self, timer: Symbol, now: float) -> None:
         self.offer(now)
+
+    def _in_the_way(self, request: Request) -> Response | None:
+        """The refusal of an offer that comes while another one is under way (RFC 3261 §14.2, RFC
+        3311 §5.2), or whose timer is too short.
+        """
+        if self._ours is not None:
+            return request.reply(491)
+        if self._theirs is not None:
+            busy = request.reply(500)
+            busy.headers.add("Retry-After", str(int(10 * self.session.core.ids.random())))
+            return busy
+        return too_short(request) if self.session.speaks("timer") else None
+
+    def update(self, request: Request, server: ServerTransaction, now: float) -> None:
+        """An UPDATE: a new offer, or only a new target and timer (RFC 3311 §5.2)."""
+        session = self.session
+        refusal = self._in_the_way(request) if request.body else None
+        if refusal is not None:
+            server.respond(refusal, now)
+            return
+        body = b""
+        if request.body:
+            try:
+                body = session.media.answer(request.body)
+            except ValueError:
+                server.respond(request.reply(488), now)
+                return
+        session.dialog_refresh(request)
+        response = session.answer_with(request, body)
+        if session.speaks("timer"):
+            session.expiry.agree(request, response, now)
+        server.respond(response, now)
+        if body:
+            session.emit(Renegotiated())
 
     def receive(self, request: Request, server: InviteServer, now: float) -> None:
         """Their re-INVITE, with an offer or asking for ours."""
         session = self.session
-        if self._ours is not None:
-            server.respond(request.reply(491), now)
-            return
-        if self._theirs is not None:
-            busy = request.reply(500)
-            busy.headers.add("Retry-After", str(int(10 * session.core.ids.random())))
-            server.respond(busy, now)
+        refusal = self._in_the_way(request)
+        if refusal is not None:
+            server.respond(refusal, now)
             return
         try:
             body = session.media.answer(request.body) if request.body else session.media.offer()
@@ -124,6 +159,8 @@ class Renegotiation:
             return
         self._offered_in_2xx = not request.body
         response = session.answer_with(request, body)
+        if session.speaks("timer"):
+            session.expiry.agree(request, response, now)
         self._theirs = Repeat2xx(session.core, server, response, self._no_ack)
         self._theirs.start(now)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable
 
 import attrs
@@ -43,7 +42,7 @@ class Repeat2xx:
     def acknowledged(self) -> None:
         self.core.timers.cancel(self, *_Timer)
 
-    def fire(self, timer: enum.Enum, now: float) -> None:
+    def fire(self, timer: Symbol, now: float) -> None:
         if timer is _Timer.AGAIN:
             self.server.respond(self.response, now)
             self._interval = min(2 * self._interval, self.core.times.t2)
