@@ -46,10 +46,9 @@ def _next(request: Request) -> Request:
 def _with_longer_timer(session: SessionBase, response: Response) -> Request | None:
     """RFC 4028 §7.3."""
     least = response.number("Min-SE")
-    if least is None or not session.min_expires < least <= LONGEST_TIMER:
+    if least is None or not session.expires < least <= LONGEST_TIMER:
         return None
-    session.min_expires = least
-    session.expires = max(session.expires, least)
+    session.min_expires = session.expires = least
     again = _next(session.request)
     session.expiry.ask(again)
     return again

@@ -20,7 +20,7 @@ from siptg.sip.uri import NameAddr
 from siptg.sip.usages.acks import Acks
 from siptg.sip.usages.answers import answer, with_credentials
 from siptg.sip.usages.core import Core, Media
-from siptg.sip.usages.expiry import SHORTEST, Expiry
+from siptg.sip.usages.expiry import Expiry
 from siptg.sip.usages.inside import ALLOW, EXTENSIONS
 from siptg.sip.usages.reliable import Acknowledged, Reliable
 from siptg.sip.usages.renegotiation import Renegotiation
@@ -51,9 +51,12 @@ class SessionBase(abc.ABC):
     quirks: frozenset[str] = frozenset()
     expires: int = 0
     """Seconds of the session timer that we ask for; 0 for none."""
-    min_expires: int = SHORTEST
+    min_expires: int = 0
+    """Least that they take, where they said so (422)."""
     offered: bool = True
     """Our INVITE brought an offer, or theirs was answered."""
+    settled: str | None = None
+    """The tag of the fork with which offer and answer were exchanged reliably before its 2xx."""
     peer_allows: frozenset[str] = frozenset()
     """Methods of their Allow header."""
     replaces: SessionBase | None = None

@@ -68,7 +68,7 @@ class Expiry:
         if self.interval:
             role = ";refresher=uac" if self.ours else ";refresher=uas"
         request.headers.set("Session-Expires", f"{wish}{role}")
-        if self.session.min_expires > SHORTEST:
+        if self.session.min_expires:
             request.headers.set("Min-SE", str(self.session.min_expires))
 
     def agree(self, request: Request, response: Response, now: float) -> None:

@@ -74,7 +74,7 @@ class InviteSession(SessionBase):
             else:
                 body, self._offer_in_2xx = self.media.offer(), True
             response = self.answer_with(self.request, body)
-            if self.speaks("timer"):
+            if "Session-Expires" in self.request.headers and self.speaks("timer"):
                 self.expiry.agree(self.request, response, now)
         except (ValueError, ProtocolError) as error:
             self.hang_up(now, getattr(error, "status", 488))
@@ -173,8 +173,9 @@ class InviteSession(SessionBase):
                 return
         else:
             self.early_dialog(response)
-        early = False
-        if response.body and response.content_type == "application/sdp" and self.offered:
+        early = self.settled is not None and self.settled == response.to.tag
+        has_sdp = response.body and response.content_type == "application/sdp"
+        if has_sdp and self.offered and not early:
             try:
                 self.media.accept(response.body)
                 early, self._answered_early = True, response.to.tag
@@ -202,7 +203,7 @@ class InviteSession(SessionBase):
         try:
             if not self.offered:
                 body = self.media.answer(response.body)
-            elif response.body or not known:
+            elif self.settled != response.to.tag and (response.body or not known):
                 self.media.accept(response.body)
         except ValueError:
             usable = False
@@ -212,7 +213,7 @@ class InviteSession(SessionBase):
             return
         self.offered = True
         self.request.headers.cache.clear()  # a call is long: what was read of its INVITE may go
-        if self.speaks("timer"):
+        if "Session-Expires" in response.headers and self.speaks("timer"):
             self.expiry.taken(response, now)
         self.emit(Answered())
 

@@ -61,7 +61,7 @@ class Acknowledged:
             try:
                 prack.body = session.media.answer(response.body)
                 prack.headers.add("Content-Type", "application/sdp")
-                session.offered = True
+                session.offered, session.settled = True, tag
             except ValueError:
                 session.hang_up(now, 488, "no usable offer")
         session.dispatch(prack, Goodbye(session, prack, quiet=True), now, dialog)
