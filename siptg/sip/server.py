@@ -186,7 +186,10 @@ class Front:
 
     def _reply(self, server: ServerTransaction, response: Response, now: float) -> None:
         if response.status > 100 and response.to.tag is None:
-            response.headers.set("To", f"{response.headers.get('To')};tag={self.stack.ids.tag()}")
+            tag = self.stack.ids.tag()
+            response.headers.set("To", f"{response.headers.get('To')};tag={tag}")
+            if isinstance(server, InviteServer):
+                server.tag = tag
         server.respond(response, now)
 
     def _invite(self, request: Request, server: ServerTransaction, flow: Flow, now: float) -> None:
@@ -213,7 +216,7 @@ class Front:
         if refusal is not None:
             self._reply(server, refusal, now)
             return
-        server.user = session
+        server.user, server.tag = session, tag
         stack.announce(session)
 
     def _replace(self, session: InviteSession, request: Request) -> Response | None:
@@ -278,7 +281,7 @@ class Front:
             self._reply(server, request.reply(481), now)
             return
         session = invite.user if isinstance(invite.user, InviteSession) else None
-        server.respond(request.reply(200, to_tag=session.tag if session else stack.ids.tag()), now)
+        server.respond(request.reply(200, to_tag=invite.tag or stack.ids.tag()), now)
         if session is not None:
             session.cancelled(request, now)
 

@@ -4,6 +4,7 @@ each time.
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 
 import pytest
@@ -94,6 +95,23 @@ def test_an_answer_that_crosses_the_cancel_is_acknowledged_and_ended_by_bye() ->
     assert ends.seen[ends.a][-1].by_remote is False
     assert ends.seen[ends.b][-1] == Ended(200, "BYE", by_remote=True)
     assert ends.is_empty()
+
+
+@pytest.mark.rfc(3261, "9.2")
+@pytest.mark.parametrize("status", [200, 486])
+def test_the_answer_to_a_late_cancel_has_the_tag_of_the_answer_to_its_invite(status: int) -> None:
+    ends = Ends()
+    send(ends, HEAD.format(method="INVITE", branch="1", tag=""))
+    if status == 200:
+        ends.bob.answer(0.05)
+    else:
+        ends.bob.hang_up(0.05, status)
+    answered = [bytes(data) for _, data in ends.b.outgoing()]
+    cancel = HEAD.format(method="CANCEL", branch="1", tag="").replace("\n", "\r\n") + "\r\n\r\n"
+    ends.b.receive(cancel.encode(), ends.wire.flow(B, A), 0.1)
+    answered += [bytes(data) for _, data in ends.b.outgoing()]
+    tags = {re.search(rb";tag=(\w+)\r\nCall-ID", data)[1] for data in answered}  # type: ignore[index]
+    assert len(answered) == 2 and len(tags) == 1
 
 
 def test_a_refusal_brings_its_status_to_the_caller() -> None:

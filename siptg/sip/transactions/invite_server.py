@@ -51,6 +51,8 @@ class InviteServer(Transaction):
     """Answers one INVITE; repeats provisional answers when asked and failures until the ACK."""
 
     user: ServerUser | None = None
+    tag: str = ""
+    """Of our answers; that to a CANCEL bears it as well, late as it may come (RFC 3261 §9.2)."""
     state: State = State.PROCEEDING
     _interval: float = 0.0
     _last: bytes = b""
