@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import count
 
 from siptg.sip.auth import Digest
-from siptg.sip.flow import Flow
+from siptg.sip.flow import Address, Flow
 from siptg.sip.ids import Ids
 from siptg.sip.stack import Stack
 from siptg.sip.usages.invite import InviteSession
@@ -19,10 +19,17 @@ _serial = count()
 class Uas:
     """One stack, one peer, one way between them."""
 
-    def __init__(self, transport: str = "UDP", *, guard: Digest | None = None) -> None:
+    def __init__(
+        self,
+        transport: str = "UDP",
+        *,
+        guard: Digest | None = None,
+        local: Address = LOCAL,
+        remote: Address = REMOTE,
+    ) -> None:
         self.registrar = Registrar()
         self.stack = Stack(ids=Ids(7), registrar=self.registrar, guard=guard)
-        self.flow = Flow(transport, LOCAL, REMOTE)
+        self.flow = Flow(transport, local, remote)
         self.calls: list[InviteSession] = []
         self.now = 0.0
 
