@@ -45,15 +45,17 @@ class Dialog:
 
     @classmethod
     def of_callee(cls, request: Request, tag: str) -> Dialog:
-        """As UAS, from their INVITE (§12.1.1). ProtocolError where it has no usable Contact."""
+        """As UAS, from their INVITE (§12.1.1). ProtocolError where it has no usable Contact, which
+        only RFC 2543 allowed: such a caller has no tag either.
+        """
         contacts = request.contacts
-        if not contacts:
+        if not contacts and request.from_.tag is not None:
             raise ProtocolError("an INVITE without a Contact")
         return cls(
             call_id=request.call_id,
             local=request.to.with_tag(tag),
             remote=request.from_,
-            target=contacts[0].uri,
+            target=(contacts or [request.from_])[0].uri,
             routes=request.record_routes,
             local_sequence=0,
             remote_sequence=request.cseq.number,

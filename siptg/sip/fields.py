@@ -11,7 +11,7 @@ import re
 import attrs
 
 from siptg.sip.errors import ProtocolError
-from siptg.sip.grammar import HOST, METHOD, TOKEN
+from siptg.sip.grammar import METHOD, TOKEN, is_host
 from siptg.sip.params import NONE, Params
 
 _VIA = re.compile(
@@ -64,7 +64,7 @@ class Via:
             params = Params.made(first, ("rport", None)) if rport else Params.made(first)
             return cls(transport, host, int(digits) if digits else None, params)
         found = _VIA.match(text.strip())
-        if found is None or not HOST.match(found[2]):
+        if found is None or not is_host(found[2]):
             raise ProtocolError(f"bad Via {text[:60]!r}")
         transport, host, digits, rest = found.groups()
         port = int(digits) if digits else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 
 TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
@@ -13,8 +14,22 @@ HOST = re.compile(
 SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*\Z")
 USER = re.compile(r"(?:[A-Za-z0-9\-_.!~*'()&=+$,;?/]|%[0-9A-Fa-f]{2})+\Z")
 PARAM_CHARS = re.compile(r"(?:[A-Za-z0-9\-_.!~*'()\[\]/:&+$]|%[0-9A-Fa-f]{2})*\Z")
-UNSAFE = re.compile(r"[\r\n\x00]")
+UNSAFE = re.compile(r"[\r\n]|(?<!\\)\x00")
 """What must never stand in a header we write: it would begin another one."""
+_QUOTED = re.compile(r"[\"\\\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+def is_host(text: str) -> bool:
+    """A name, an IPv4 address, or an IPv6 address in brackets that is one (RFC 5118 §4.1)."""
+    if HOST.match(text) is None:
+        return False
+    if text[0] != "[":
+        return True
+    try:
+        ipaddress.IPv6Address(text[1:-1])
+    except ValueError:
+        return False
+    return True
 
 
 def unquote(text: str) -> str:
@@ -26,7 +41,8 @@ def unquote(text: str) -> str:
 
 
 def quote(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    """As a quoted-string; what may not stand in one bare has a backslash before it."""
+    return '"' + (text if text.isalnum() else _QUOTED.sub(r"\\\g<0>", text)) + '"'
 
 
 def split(text: str, at: str) -> list[str]:

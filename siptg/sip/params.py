@@ -19,14 +19,17 @@ class Params:
 
     @classmethod
     def parse(cls, text: str) -> Params:
-        """From `a=1;b` (without the first semicolon); ProtocolError for a name twice or none."""
+        """From `a=1;b` (without the first semicolon, a last one is borne); ProtocolError for a name
+        twice or none.
+        """
         pairs: dict[str, str | None] = {}
         plain = '"' not in text and "<" not in text  # most are, and splitting those costs nothing
-        for part in text.split(";") if plain else split(text, ";"):
+        parts = text.split(";") if plain else split(text, ";")
+        for n, part in enumerate(parts):
             name, sep, value = part.partition("=")
             name = name.strip().lower()
             if not name:
-                if part.strip():
+                if part.strip() or n < len(parts) - 1:
                     raise ProtocolError(f"a parameter without a name: {part[:40]!r}")
                 continue
             if name in pairs:

@@ -35,6 +35,8 @@ MANDATORY = frozenset(_ORDER)
 ONCE = ("from", "to", "call-id", "cseq", "max-forwards", "content-length", "content-type")
 """Headers that may not stand twice (RFC 3261 §7.3.1)."""
 
+_BARE_ZERO = re.compile(rb"(?<!\\)\x00")
+"""With a backslash before it, it may stand in a quoted string (RFC 4475 §3.1.1.2)."""
 _STATUS = re.compile(r"SIP/2\.0 ([1-6]\d\d)(?: (.*))?\Z", re.I)
 
 
@@ -51,9 +53,13 @@ def parse(data: bytes, limits: Limits = LIMITS) -> Message:
     if len(data) > limits.size:
         raise ProtocolError(f"{len(data)} bytes, {limits.size} at most", 513)
     head, end, body = data.partition(b"\r\n\r\n")
-    if not end or data.startswith((b"\r", b"\n")) or b"\x00" in head:
+    if not end or data.startswith((b"\r", b"\n")):
         head, body = _halves(data.lstrip(b"\r\n"))
+    if b"\x00" in head and _BARE_ZERO.search(head):
+        raise ProtocolError("a zero byte in the head")
     lines = head.decode("utf-8", "surrogateescape").split("\r\n")
+    if not len(lines) - 1 == head.count(b"\n") == head.count(b"\r"):
+        raise ProtocolError("a carriage return or line feed alone in the head")
     first = lines.pop(0)
     keys: list[Any] = [known_key(line[: line.find(":") + 1]) for line in lines]
     if None in keys or len(head) > limits.line:
@@ -111,8 +117,6 @@ def _halves(data: bytes) -> tuple[bytes, bytes]:
         else:
             head, _, body = data.partition(b"\n\n")
             head = head.rstrip(b"\n").replace(b"\n", b"\r\n")
-    if b"\x00" in head:
-        raise ProtocolError("a zero byte in the head")
     return head, body
 
 

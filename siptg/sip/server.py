@@ -15,6 +15,7 @@ from siptg.sip.flow import Flow
 from siptg.sip.grammar import split
 from siptg.sip.message import Request, Response
 from siptg.sip.params import Params
+from siptg.sip.salvage import refusal
 from siptg.sip.transactions.base import Key
 from siptg.sip.transactions.invite_server import InviteServer
 from siptg.sip.transactions.server import Server
@@ -46,6 +47,13 @@ KNOWN = (
 )
 
 
+def _takes_sdp(request: Request) -> bool:
+    """Whether its Accept lets us answer with SDP (§20.1); without one it does."""
+    values = request.headers.get_all("Accept")
+    types = {t.partition(";")[0].strip().lower() for v in values for t in v.split(",")}
+    return not values or bool(types & {"application/sdp", "application/*", "*/*"})
+
+
 class NoMedia:
     """Stands in until the user of an incoming session brings its media."""
 
@@ -69,7 +77,7 @@ class Front:
     trusts: Callable[[Flow], bool] | None
 
     def receive(self, request: Request, flow: Flow, now: float) -> None:
-        """SipError where it is malformed; `refuse` then answers."""
+        """SipError where it is malformed; `salvage` then answers."""
         stack = self.stack
         key = stack.transactions.server_key(request)
         known = stack.transactions.servers.get(key)
@@ -97,37 +105,39 @@ class Front:
             return
         self._dispatch(request, key, flow, now)
 
-    def refuse(self, request: Request, flow: Flow, error: SipError, now: float) -> None:
-        """Answer a malformed request where it can be answered at all (§8.2)."""
-        try:
-            status = error.status if isinstance(error, ProtocolError) else 400
-            response = request.reply(status, None)
-            self.stack.put(self._back(request, flow), bytes(response))
-        except SipError:
+    def salvage(self, data: bytes, flow: Flow, error: SipError) -> None:
+        """Answer what is malformed, where it says enough to be answered at all (§8.2)."""
+        status = error.status if isinstance(error, ProtocolError) else 400
+        made = refusal(data, status, self.stack.ids.tag())
+        if made is None:
             self.stack.counters["unanswerable"] += 1
+            return
+        answer, via = made
+        self.stack.put(flow if via is None else self._way_back(via, flow), answer)
 
     def _dispatch(self, request: Request, key: Key, flow: Flow, now: float) -> None:
-        stack = self.stack
         if request.method == "CANCEL":
             self._cancel(request, key, flow, now)
             return
-        to_tag = request.to.tag
         problem = self._inspect(request)
         server = self._serve(request, key, flow, now)
         if problem is not None:
             self._reply(server, problem, now)
             return
+        try:
+            self._deliver(request, server, flow, now)
+        except ProtocolError as error:  # nothing, where a final answer has been given
+            self._reply(server, request.reply(error.status), now)
+
+    def _deliver(self, request: Request, server: ServerTransaction, flow: Flow, now: float) -> None:
+        stack, to_tag = self.stack, request.to.tag
         if to_tag is not None:
             session = stack.sessions.get((request.call_id, to_tag))
             dialog = session.dialog_with(request.from_.tag) if session is not None else None
             if session is None or dialog is None:
                 self._reply(server, request.reply(481), now)
                 return
-            try:
-                dialog.check(request)
-            except ProtocolError as error:
-                self._reply(server, request.reply(error.status), now)
-                return
+            dialog.check(request)
             session.receive(request, server, now)
             return
         match request.method:
@@ -157,10 +167,14 @@ class Front:
             refusal.headers.add("Unsupported", ", ".join(wanted))
             return refusal
         _ = request.max_forwards, request.from_
+        if not request.call_id:
+            raise ProtocolError("an empty Call-ID")
         if request.to.tag is None and request.method == "INVITE":
             asked = request.from_.tag, request.call_id, request.cseq
             if asked in self.stack.transactions.merging:
                 return request.reply(482)  # the same request by two ways (§8.2.2.2)
+        if request.method == "INVITE" and not _takes_sdp(request):
+            return request.reply(406)
         if (
             request.method == "INVITE"
             and request.body
@@ -201,11 +215,7 @@ class Front:
             self._reply(server, request.reply(503), now)
             return
         tag = stack.ids.tag()
-        try:
-            dialog = Dialog.of_callee(request, tag)
-        except ProtocolError as error:
-            self._reply(server, request.reply(error.status), now)
-            return
+        dialog = Dialog.of_callee(request, tag)
         session = InviteSession(
             stack, flow, request, NoMedia(), None, server, tag, quirks=stack.quirks
         )
@@ -247,11 +257,7 @@ class Front:
     ) -> None:
         if self.registrar is None or not self._passes(request, server, now):
             return
-        try:
-            response = self.registrar.receive(request, flow, now)
-        except ProtocolError as error:
-            response = request.reply(error.status)
-        self._reply(server, response, now)
+        self._reply(server, self.registrar.receive(request, flow, now), now)
 
     def _passes(self, request: Request, server: ServerTransaction, now: float) -> bool:
         """Digest, where we ask for it: who registers or calls must be who it says."""
@@ -315,7 +321,10 @@ class Front:
 
     def _back(self, request: Request, flow: Flow) -> Flow:
         """Where the answer goes (§18.2.2)."""
-        via = request.via
-        if flow.reliable or via.rport is not None:
+        return self._way_back(request.via, flow)
+
+    @staticmethod
+    def _way_back(via: Via, flow: Flow) -> Flow:
+        if flow.reliable or "rport" in via.params:
             return flow
         return Flow(flow.transport, flow.local, (flow.remote[0], via.sent_by[1]))

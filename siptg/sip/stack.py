@@ -13,7 +13,7 @@ import attrs
 from siptg.sip.account import SipAccount
 from siptg.sip.auth import Client as DigestClient
 from siptg.sip.auth import Digest
-from siptg.sip.errors import SipError
+from siptg.sip.errors import ProtocolError, SipError
 from siptg.sip.events import SessionEvent
 from siptg.sip.flow import Address, Flow
 from siptg.sip.headers import Headers
@@ -88,9 +88,10 @@ class Stack:
             return
         try:
             message = parse(data, self.limits)
-        except SipError as error:
+        except ProtocolError as error:
             self.counters["garbage"] += 1
             log.debug("! %s from %s: %s", len(data), flow.remote, error)
+            self._front.salvage(data, flow, error)
             return
         try:
             if isinstance(message, Request):
@@ -100,8 +101,8 @@ class Stack:
         except SipError as error:
             self.counters["malformed"] += 1
             log.debug("! malformed %r from %s: %s", message, flow.remote, error)
-            if isinstance(message, Request) and message.method != "ACK":
-                self._front.refuse(message, flow, error, now)
+            if isinstance(message, Request):
+                self._front.salvage(data, flow, error)
 
     def broken(self, remote: Address, now: float) -> None:
         """The transport says that nobody listens there (§18.4)."""

@@ -8,7 +8,7 @@ from urllib.parse import unquote as percent_decoded
 import attrs
 
 from siptg.sip.errors import ProtocolError
-from siptg.sip.grammar import HOST, SCHEME, TOKEN, UNSAFE, quote, split, unquote
+from siptg.sip.grammar import SCHEME, TOKEN, is_host, quote, split, unquote
 from siptg.sip.params import NONE, Params
 
 DEFAULT_PORTS = {"sip": 5060, "sips": 5061}
@@ -66,7 +66,7 @@ class Uri:
             password = secret if colon else None
             if not user or any(c in userinfo for c in ' <>"\r\n\t'):
                 raise ProtocolError(f"bad user part in {text[:60]!r}")
-        if not HOST.match(host):
+        if not is_host(host):
             raise ProtocolError(f"bad host in {text[:60]!r}")
         number = None
         if port is not None:
@@ -121,10 +121,10 @@ class Uri:
         ours = [percent_decoded(part or "") for part in (self.user, self.password)]
         if ours != [percent_decoded(part or "") for part in (other.user, other.password)]:
             return False
-        a, b = dict(self.params.items()), dict(other.params.items())
+        a, b = _decoded(self.params), _decoded(other.params)
         decisive = {"user", "ttl", "method", "maddr", "transport"}
         for name in (a.keys() & b.keys()) | ((a.keys() | b.keys()) & decisive):
-            if name not in a or name not in b or (a[name] or "").lower() != (b[name] or "").lower():
+            if name not in a or name not in b or a[name] != b[name]:
                 return False
         return sorted(self.headers.split("&")) == sorted(other.headers.split("&"))
 
@@ -137,6 +137,11 @@ class Uri:
         port = "" if self.port is None else f":{self.port}"
         headers = f"?{self.headers}" if self.headers else ""
         return f"{self.scheme}:{user}{self.host}{port}{self.params}{headers}"
+
+
+def _decoded(params: Params) -> dict[str, str]:
+    pairs = params.items()
+    return {percent_decoded(n).lower(): percent_decoded(v or "").lower() for n, v in pairs}
 
 
 def _digits(number: str) -> str:
@@ -199,7 +204,7 @@ class NameAddr:
     def __str__(self) -> str:
         name = ""
         if self.display_name:
-            if UNSAFE.search(self.display_name):
+            if "\r" in self.display_name or "\n" in self.display_name:
                 raise ProtocolError("a display name with a line break")
             name = quote(self.display_name) + " "
         return f"{name}<{self.uri}>{self.params}"

@@ -275,7 +275,7 @@ def test_garbage_is_counted_and_answered_with_nothing() -> None:
     flow = ends.wire.flow(B, A)
     for data in (b"\xff" * 40, b"INVITE", b"SIP/2.0 200 OK\r\n\r\n", b"\r\n\r\n"):
         ends.b.receive(data, flow, 0.0)
-    assert ends.b.counters == {"garbage": 3, "keepalive": 1}
+    assert ends.b.counters == {"garbage": 3, "unanswerable": 3, "keepalive": 1}
     assert ends.b.outgoing() == []
 
 

@@ -40,7 +40,7 @@ class TransactionTable:
         """
         via = request.via
         name = method or ("INVITE" if request.method == "ACK" else request.method)
-        if via.branch and via.branch.startswith(MAGIC_COOKIE):
+        if via.branch and via.branch.startswith(MAGIC_COOKIE) and via.branch != MAGIC_COOKIE:
             return via.branch, via.sent_by, name
         # the To tag of an ACK is that of our response: without it, all of one INVITE agree
         return request.from_.tag, request.call_id, request.cseq.number, str(request.uri), name

@@ -5,7 +5,6 @@ from __future__ import annotations
 import attrs
 
 from siptg.sip.errors import ProtocolError
-from siptg.sip.fields import parse_number
 from siptg.sip.flow import Flow
 from siptg.sip.message import Request, Response
 from siptg.sip.uri import Uri
@@ -53,10 +52,14 @@ class Registrar:
             if request.number("Expires") != 0:
                 raise ProtocolError("Contact * wants Expires 0")
             bindings = []
+        elif "Contact" in request.headers and not request.contacts:
+            raise ProtocolError("an empty Contact")
         default = request.number("Expires")
         for contact in request.contacts:
             asked = contact.params.get("expires")
-            wanted = default if asked is None else parse_number("expires", asked)
+            wanted = default  # what is no number counts for none (§20.10)
+            if asked and asked.isascii() and asked.isdigit() and len(asked) < 11:
+                wanted = int(asked)
             wanted = self.longest if wanted is None else wanted
             if 0 < wanted < self.shortest:
                 brief = request.reply(423)
