@@ -19,6 +19,7 @@ from siptg.sip.auth import Digest
 from siptg.sip.flow import Flow
 from siptg.sip.ids import Ids
 from siptg.sip.registration import Registration
+from siptg.sip.routing import host_of
 from siptg.sip.session import Session
 from siptg.sip.timers import Times
 from siptg.sip.uri import NameAddr, Uri
@@ -160,14 +161,14 @@ class Phone:
         """Calls for an account come from where it registers, and from nowhere else (SE-9)."""
         if not self.account:
             return False
-        host, _ = self.account.next_hop
-        return flow.remote[0] == self.agent.stack.hosts.get(host, host)
+        host = host_of(self.account.next_hop)
+        return flow.remote[0] == self.agent.stack.routing.hosts.get(host, host)
 
     async def _near_address(self) -> str:
         """The address of ours from which the PBX is reached; loopback where there is none."""
         if not self.account:
             return "127.0.0.1"
-        host, port = (self.account.proxy or self.account.uri).address
+        host, port = self.account.next_hop.address
         loop = asyncio.get_running_loop()
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             try:

@@ -34,8 +34,13 @@ class SipAccount:
 
     @property
     def name_addr(self) -> NameAddr:
-        return NameAddr(self.uri, self.display_name)
+        return NameAddr(self.address, self.display_name)
 
     @property
-    def next_hop(self) -> tuple[str, int]:
-        return (self.proxy or self.uri).address
+    def address(self) -> Uri:
+        """The address of record as others write it: the transport is our own business."""
+        return attrs.evolve(self.uri, params=self.uri.params.without("transport"))
+
+    @property
+    def next_hop(self) -> Uri:
+        return self.proxy or self.uri

@@ -1,29 +1,37 @@
-"""The shell around a `Stack`: one UDP socket, one timer, verbs to await."""
+"""The shell around a `Stack`: its sockets, one timer, DNS, verbs to await."""
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Any, Self
 
 from siptg.sip.account import SipAccount
 from siptg.sip.auth import Digest
+from siptg.sip.errors import LocalError
 from siptg.sip.events import Ended, SessionEvent
 from siptg.sip.flow import Address, Flow
+from siptg.sip.grammar import written_host
 from siptg.sip.ids import Ids
+from siptg.sip.locate.locator import Locator
+from siptg.sip.locate.plan import Target
 from siptg.sip.mailbox import Mailbox
 from siptg.sip.message import Request
 from siptg.sip.parser import LIMITS, Limits
 from siptg.sip.registration import Registration
+from siptg.sip.routing import host_of
 from siptg.sip.session import Session
 from siptg.sip.stack import Stack
 from siptg.sip.timers import Times
-from siptg.sip.transport.udp import UdpTransport
+from siptg.sip.transport.bundle import Bundle
+from siptg.sip.transport.stream import StreamLimits
+from siptg.sip.transport.tls import TlsSettings
 from siptg.sip.uri import NameAddr, Uri
-from siptg.sip.usages.core import Media
+from siptg.sip.usages.core import Found, Media
 from siptg.sip.usages.invite import InviteSession
 from siptg.sip.usages.registrar import Registrar
 
@@ -38,12 +46,21 @@ Trace = Callable[[str, float, Address, bytes], None]
 
 
 class UserAgent:
-    """`async with UserAgent(("127.0.0.1", 0)) as agent`: calls, is called, registers."""
+    """`async with UserAgent(("127.0.0.1", 0)) as agent`: calls, is called, registers.
+
+    It listens on `local` by the `transports`, UDP and TCP on the same port, and on what `listen`
+    adds: `[("TLS", ("0.0.0.0", 5061))]` with a certificate in `tls`.
+    """
 
     def __init__(
         self,
         local: Address = ("0.0.0.0", 0),
         *,
+        transports: Sequence[str] = ("UDP", "TCP"),
+        listen: Iterable[tuple[str, Address]] = (),
+        tls: TlsSettings | None = None,
+        streams: StreamLimits | None = None,
+        locator: Locator | None = None,
         ids: Ids | None = None,
         times: Times | None = None,
         limits: Limits = LIMITS,
@@ -63,7 +80,11 @@ class UserAgent:
         )
         self.trace: Trace | None = None
         self._local = local
-        self._transport: UdpTransport | None = None
+        self._listen = [(name, local) for name in transports] + list(listen)
+        self._tls, self._streams = tls, streams
+        self._locator = locator or Locator()
+        self._bundle: Bundle | None = None
+        self._lookups: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at: float | None = None
         self._sessions: dict[InviteSession, Session] = {}
@@ -73,7 +94,11 @@ class UserAgent:
         self._closing = False
 
     async def __aenter__(self) -> Self:
-        self._transport = await UdpTransport.open(self._local, self)
+        bundle = await Bundle.open(self._listen, self, self._tls, self._streams)
+        self._bundle = bundle
+        self.stack.routing.near, self.stack.routing.is_open = bundle.near, bundle.is_open
+        self.stack.alias = bundle.alias
+        self.stack.way_failed = self._way_failed
         return self
 
     async def __aexit__(self, *why: object) -> None:
@@ -81,12 +106,21 @@ class UserAgent:
 
     @property
     def address(self) -> Address:
-        """Where we listen."""
-        return self._transport.local if self._transport else self._local
+        """Where we listen: of the first transport."""
+        found = self._bundle.address(self._listen[0][0]) if self._bundle else None
+        return found or self._local
+
+    def address_of(self, transport: str) -> Address:
+        """Where we listen for `TCP`, `TLS`, …; LocalError where we do not."""
+        found = self._bundle.address(transport) if self._bundle else None
+        if found is None:
+            raise LocalError(f"this agent has no {transport}")
+        return found
 
     @property
     def counters(self) -> Counter[str]:
-        return self.stack.counters
+        """What was counted, ours and our transports'."""
+        return self.stack.counters + (self._bundle.counters if self._bundle else Counter())
 
     def register(self, account: SipAccount) -> Registration:
         """Register now and stay registered until the registration, or the agent, is closed."""
@@ -101,7 +135,8 @@ class UserAgent:
         """Call somebody. The INVITE leaves as soon as the next hop's name is looked up."""
         name_addr = to if isinstance(to, NameAddr) else NameAddr(to)
         session = Session(self, name_addr, media)
-        session.place(account or SipAccount(Uri("sip", "siptg", self.address[0], self.address[1])))
+        host, port = self.address
+        session.place(account or SipAccount(Uri("sip", "siptg", written_host(host), port or None)))
         return session
 
     async def sessions(self) -> AsyncIterator[Session]:
@@ -111,7 +146,7 @@ class UserAgent:
 
     async def close(self) -> None:
         """End what there is: BYE, CANCEL, unregister; wait for the answers, two seconds at most."""
-        if self._transport is None:
+        if self._bundle is None:
             return
         self._closing = True
         for session in list(self._sessions.values()):
@@ -128,8 +163,11 @@ class UserAgent:
             session.tell(Ended(503, "the agent was closed", by_remote=False))
         if self._timer is not None:
             self._timer.cancel()
-        transport, self._transport = self._transport, None
-        await transport.close()
+        for task in self._lookups:
+            task.cancel()
+        await asyncio.gather(*self._lookups, return_exceptions=True)
+        bundle, self._bundle = self._bundle, None
+        await bundle.close()
 
     # what sessions and registrations share
 
@@ -137,14 +175,26 @@ class UserAgent:
     def now() -> float:
         return time.monotonic()
 
-    async def flow_to(self, host: str, port: int) -> Flow:
-        """Look a name up; OSError where that fails."""
-        loop = asyncio.get_running_loop()
-        family = 0 if ":" in self.address[0] else 2
-        found = await loop.getaddrinfo(host, port, family=family, type=2)
-        address: Any = found[0][4]
-        self.stack.hosts[host] = str(address[0])
-        return Flow("UDP", self.address, (str(address[0]), port))
+    async def flows_to(self, uri: Uri) -> list[Flow]:
+        """The ways to a URI by DNS, best first (RFC 3263 §4); a connection to the first of them
+        stands. OSError where there is none.
+        """
+        bundle = self._bundle
+        if bundle is None:
+            raise OSError(errno.ENOTCONN, "the agent is not open")
+        targets = await self._locator.locate(uri, bundle.names, family=bundle.family)
+        refused: OSError | None = None
+        for n, target in enumerate(targets):
+            try:
+                first = await bundle.reach(target.transport, _at(target), target.host)
+            except OSError as error:
+                refused = error
+                self._locator.failed(target.transport, _at(target))
+                continue
+            self.stack.routing.know(host_of(uri), target.address)
+            rest = [bundle.flow(t.transport, _at(t), t.host) for t in targets[n + 1 :]]
+            return [first, *(flow for flow in rest if flow is not None)]
+        raise refused or OSError(errno.EADDRNOTAVAIL, "no way to there")
 
     def adopt(self, usage: InviteSession, session: Session) -> None:
         self._sessions[usage] = session
@@ -162,11 +212,27 @@ class UserAgent:
                 for flow, data in outgoing if not events else stack.outgoing():
                     if self.trace:
                         self.trace(">", self.now(), flow.remote, data)
-                    if self._transport is not None:
-                        self._transport.send(data, flow)
+                    if self._bundle is not None:
+                        self._bundle.send(data, flow)
         finally:
             self._pumping = False
+        for uri, then in stack.lookups():
+            task = asyncio.create_task(self._look_up(uri, then), name=f"look up {uri.host}")
+            self._lookups.add(task)
+            task.add_done_callback(self._lookups.discard)
         self._arm()
+
+    async def _look_up(self, uri: Uri, then: Found) -> None:
+        try:
+            flows = await self.flows_to(uri)
+        except OSError as error:
+            log.debug("! no way to %s: %s", uri.host, error)
+            flows = []
+        then(flows, self.now())
+        self.pump()
+
+    def _way_failed(self, flow: Flow) -> None:
+        self._locator.failed(flow.transport, flow.remote)
 
     def _tell(self, usage: InviteSession, event: SessionEvent | None) -> None:
         if event is None:
@@ -198,7 +264,7 @@ class UserAgent:
 
     def broken(self, flow: Flow, why: str) -> None:
         log.debug("! %s: %s", flow.remote, why)
-        self.stack.broken(flow.remote, self.now())
+        self.stack.broken(flow, self.now())
         self.pump()
 
     def flush(self) -> None:
@@ -212,7 +278,7 @@ class UserAgent:
             self._timer.cancel()
             self._timer = None
         self._timer_at = deadline
-        if deadline is not None and self._transport is not None:
+        if deadline is not None and self._bundle is not None:
             wait = max(0.0, deadline - self.now())
             self._timer = asyncio.get_running_loop().call_later(wait, self._tick)
 
@@ -224,6 +290,10 @@ class UserAgent:
             self.stack.counters["internal"] += 1
             log.exception("a timer broke the stack")
         self.pump()
+
+
+def _at(target: Target) -> Address:
+    return target.address, target.port
 
 
 __all__ = ["Registration", "Request", "Session", "UserAgent"]

@@ -47,6 +47,8 @@ class Framer:
             return self._size
         self._skip_line_ends()
         buffer = self._buffer
+        if buffer and not 0x20 < buffer[0] < 0x7F and buffer[0] != 0x0D:
+            raise ProtocolError("not SIP")  # TLS where none is expected, or worse
         end = buffer.find(b"\r\n\r\n", max(0, self._searched - 3))
         if end < 0:
             first_seen = self._searched
@@ -85,7 +87,7 @@ class Framer:
                     self.pings, self.pongs = self.pings + 1, self.pongs - 1
                 else:
                     self.pongs += 1
-                self._half_a_ping = not self._half_a_ping and len(buffer) == 2
+                self._half_a_ping = not self._half_a_ping and bytes(buffer[2:]) in (b"", b"\r")
                 self._cut(2)
             elif buffer[:1] == b"\r" and len(buffer) == 1:
                 return  # the rest of it is on its way

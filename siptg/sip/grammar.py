@@ -32,6 +32,11 @@ def is_host(text: str) -> bool:
     return True
 
 
+def written_host(address: str) -> str:
+    """An IP address as it stands in a URI or a Via: IPv6 in brackets."""
+    return f"[{address}]" if ":" in address else address
+
+
 def unquote(text: str) -> str:
     """The inside of a quoted-string, or the text itself."""
     if len(text) >= 2 and text[0] == text[-1] == '"':

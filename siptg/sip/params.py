@@ -86,7 +86,7 @@ class Params:
             if value is None:
                 text += f";{name}"
             else:
-                text += f";{name}={value if value.isalnum() else _written(value)}"
+                text += f";{name}={value if not value or value.isalnum() else _written(value)}"
         return text
 
 

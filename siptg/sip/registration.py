@@ -107,23 +107,35 @@ class Registration:
             self._waiting.discard(waiting)
 
     async def _begin(self) -> None:
-        host, port = self.account.next_hop
+        agent = self._agent
         while True:
             try:
-                flow = await self._agent.flow_to(host, port)
+                flow, *others = await agent.flows_to(self.account.next_hop)
                 break
             except OSError as error:
-                self.why = f"no address of {host}: {error.strerror}"
+                self.why = f"{self.account.next_hop.host}: {error.strerror}"
                 self._tell(RegistrationState.UNREACHABLE)
                 await asyncio.sleep(LOOK_UP_AGAIN)
-        now = self._agent.now()
-        self._usage = self._agent.stack.register(self.account, flow, self._look, now)
-        self._agent.pump()
+        self._usage = agent.stack.register(
+            self.account, flow, self._look, agent.now(), others=others
+        )
+        agent.pump()
 
     def _look(self) -> None:
-        if self._usage is not None:
-            self.why = self._usage.why
-            self._tell(_SEEN[self._usage.state])
+        usage = self._usage
+        if usage is None:
+            return
+        self.why = usage.why
+        self._tell(_SEEN[usage.state])
+        if usage.state is State.UNREACHABLE and (self._task is None or self._task.done()):
+            self._task = asyncio.create_task(self._find_again(usage), name="find the registrar")
+
+    async def _find_again(self, usage: RegistrationUsage) -> None:
+        """The registrar may have moved, and a lost connection is to be made again."""
+        try:
+            usage.flow, *usage.others = await self._agent.flows_to(self.account.next_hop)
+        except OSError as error:
+            self.why = f"{self.account.next_hop.host}: {error.strerror}"
 
     def _tell(self, state: RegistrationState) -> None:
         if state is self.state:

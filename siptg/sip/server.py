@@ -302,6 +302,8 @@ class Front:
     def _fill_via(self, request: Request, flow: Flow) -> None:
         """`received` and `rport`, so that answers find the way back (§18.2.1, RFC 3581 §4)."""
         via, headers = request.via, request.headers
+        if flow.reliable and "alias" in via.params and self.stack.alias is not None:
+            self.stack.alias(flow, (flow.remote[0], via.sent_by[1]))
         more: dict[str, str | None] = {}
         wants_port = "rport" in via.params
         if wants_port or via.sent_by[0] != flow.remote[0]:

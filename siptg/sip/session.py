@@ -116,18 +116,18 @@ class Session:
 
     async def _place(self, account: SipAccount) -> None:
         agent, media = self._agent, self._media
-        host, port = (
-            account.next_hop if account.password or account.proxy else self.remote.uri.address
-        )
+        target = account.next_hop if account.password or account.proxy else self.remote.uri
         try:
-            flow = await agent.flow_to(host, port)
+            flow, *others = await agent.flows_to(target)
         except OSError as error:
-            self.tell(Ended(503, f"no address of {host}: {error.strerror}", by_remote=False))
+            self.tell(Ended(503, f"{target.host}: {error.strerror}", by_remote=False))
             return
         if media is None:
             raise LocalError("no media to call with")
         try:
-            usage = agent.stack.invite(self.remote, media, account, flow, agent.now())
+            usage = agent.stack.invite(
+                self.remote, media, account, flow, agent.now(), others=others
+            )
         except ValueError as error:
             self.tell(Ended(488, str(error), by_remote=False))
             return

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import attrs
 
 from siptg.sip.account import SipAccount
+from siptg.sip.attempt import Attempt, OverTcp
 from siptg.sip.auth import Client as DigestClient
 from siptg.sip.auth import Digest
 from siptg.sip.errors import ProtocolError, SipError
@@ -20,6 +20,7 @@ from siptg.sip.headers import Headers
 from siptg.sip.ids import Ids
 from siptg.sip.message import Request, Response
 from siptg.sip.parser import LIMITS, Limits, is_keepalive, parse
+from siptg.sip.routing import LARGEST_DATAGRAM, Routing, host_of, is_address
 from siptg.sip.server import Front
 from siptg.sip.timers import Times
 from siptg.sip.transactions.base import ClientUser
@@ -27,7 +28,7 @@ from siptg.sip.transactions.client import Client
 from siptg.sip.transactions.invite_client import InviteClient
 from siptg.sip.transactions.table import TransactionTable
 from siptg.sip.uri import NameAddr, Uri
-from siptg.sip.usages.core import Media
+from siptg.sip.usages.core import Found, Media
 from siptg.sip.usages.inside import ALLOW
 from siptg.sip.usages.invite import InviteSession
 from siptg.sip.usages.registrar import Registrar
@@ -72,8 +73,13 @@ class Stack:
         self.transactions = TransactionTable()
         self.sessions: dict[tuple[str, str], InviteSession] = {}
         self.counters: Counter[str] = Counter()
-        self.hosts: dict[str, str] = {}
-        """Addresses of host names, filled in by whoever may ask DNS."""
+        self.routing = Routing()
+        self.registrations: set[RegistrationUsage] = set()
+        self.way_failed: Callable[[Flow], None] | None = None
+        """Told of places that did not answer, so that others come before them for a while."""
+        self.alias: Callable[[Flow, Address], None] | None = None
+        """Told of connections that may be used for requests to an address (RFC 5923 §4)."""
+        self._lookups: list[tuple[Uri, Found]] = []
         self._wires: dict[Flow, _Wire] = {}
         self._front = Front(self, guard, registrar, trusts)
         self._outgoing: list[tuple[Flow, bytes]] = []
@@ -104,13 +110,18 @@ class Stack:
             if isinstance(message, Request):
                 self._front.salvage(data, flow, error)
 
-    def broken(self, remote: Address, now: float) -> None:
-        """The transport says that nobody listens there (§18.4)."""
+    def broken(self, flow: Flow, now: float) -> None:
+        """The transport says that nobody listens there, or that a connection is gone (§18.4)."""
         self.counters["transport_error"] += 1
         for transaction in self.transactions:
             wire = transaction.wire
-            if isinstance(wire, _Wire) and wire.flow.remote == remote:
+            if not isinstance(wire, _Wire) or wire.flow.remote != flow.remote:
+                continue
+            if wire.flow.transport == flow.transport:
                 transaction.broken(now)
+        for usage in list(self.registrations):
+            if flow.reliable and usage.flow == flow:
+                usage.flow_lost(now)
 
     def tick(self, now: float) -> None:
         self.timers.fire_due(now)
@@ -126,6 +137,11 @@ class Stack:
         happened, self._events = self._events, []
         return happened
 
+    def lookups(self) -> list[tuple[Uri, Found]]:
+        """Names to ask DNS for, and who wants to know."""
+        wanted, self._lookups = self._lookups, []
+        return wanted
+
     def deadline(self) -> float | None:
         return self.timers.next_deadline()
 
@@ -140,11 +156,14 @@ class Stack:
         now: float,
         *,
         more: Iterable[tuple[str, str]] = (),
+        others: Sequence[Flow] = (),
     ) -> InviteSession:
-        """Call somebody. `more` are further headers: Replaces, Referred-By, Privacy and their like.
-        ValueError where the media has nothing to offer.
+        """Call somebody. `more` are further headers: Replaces, Referred-By, Privacy and their like;
+        `others` the ways to take where `flow` leads nowhere. ValueError where the media has nothing
+        to offer.
         """
-        tag, contact = self.ids.tag(), self.contact(account.uri.user, flow)
+        tag = self.ids.tag()
+        contact = self.contact(account.uri.user, flow, secure=to.uri.scheme == "sips")
         headers = Headers(
             [
                 ("Max-Forwards", "70"),
@@ -170,6 +189,7 @@ class Stack:
             quirks=account.quirks,
             expires=account.session_expires,
         )
+        session.others = others
         self.sessions[session.id, tag] = session
         try:
             session.start(now, offer="late-offer" not in account.quirks)
@@ -179,33 +199,59 @@ class Stack:
         return session
 
     def register(
-        self, account: SipAccount, flow: Flow, changed: Callable[[], None], now: float
+        self,
+        account: SipAccount,
+        flow: Flow,
+        changed: Callable[[], None],
+        now: float,
+        *,
+        others: Sequence[Flow] = (),
     ) -> RegistrationUsage:
-        usage = RegistrationUsage(self, account, flow, changed)
+        usage = RegistrationUsage(self, account, flow, changed, others=list(others))
+        self.registrations.add(usage)
         usage.start(now)
         return usage
 
     # what usages ask (usages.core.Core)
 
-    def contact(self, user: str | None, flow: Flow) -> Uri:
-        host, port = flow.local
-        return Uri("sip", user, f"[{host}]" if ":" in host else host, port)
+    def contact(self, user: str | None, flow: Flow, *, secure: bool = False) -> Uri:
+        return self.routing.contact(user, flow, secure=secure)
 
     def hop(self, uri: Uri, fallback: Flow) -> Flow:
-        host, port = uri.address
-        host = self.hosts.get(host, host)
-        if (host, port) == fallback.remote:
-            return fallback
-        try:
-            ipaddress.ip_address(host)
-        except ValueError:
-            return fallback
-        return Flow(fallback.transport, fallback.local, (host, port))
+        return self.routing.hop(uri, fallback)
+
+    def find(self, uri: Uri, flow: Flow, then: Found, now: float) -> None:
+        host = host_of(uri)
+        if is_address(host) or host in self.routing.hosts:
+            then([self.routing.hop(uri, flow)], now)
+        else:
+            self._lookups.append((uri, then))
+
+    def start_somewhere(
+        self,
+        request: Request,
+        user: ClientUser,
+        ways: list[Flow],
+        changed: Callable[[Request, Flow], None],
+        now: float,
+    ) -> None:
+        if len(ways) == 1:
+            self.start(request, user, ways[0], now)
+        else:
+            Attempt(request, user, ways, self.start, changed, self._shun).go(now)
 
     def start(
         self, request: Request, user: ClientUser, flow: Flow, now: float, branch: str | None = None
     ) -> None:
-        self._put_via(request, flow, branch)
+        larger = self._too_large(request, flow) if branch is None else None
+        if larger is not None:
+            user = OverTcp(request, user, flow, self._start, self._no_tcp)
+        self._start(request, user, larger or flow, now, branch)
+
+    def _start(
+        self, request: Request, user: ClientUser, flow: Flow, now: float, branch: str | None = None
+    ) -> None:
+        request.headers.prepend("Via", self.routing.via(flow, branch or self.ids.branch()))
         if len(self.transactions) >= self.limits.transactions:
             self.counters["overload"] += 1
             user.failed(503, "too many transactions", now)
@@ -220,7 +266,7 @@ class Stack:
         made.start(now)
 
     def send_ack(self, request: Request, flow: Flow) -> bytes:
-        self._put_via(request, flow, None)
+        request.headers.prepend("Via", self.routing.via(flow, self.ids.branch()))
         data = bytes(request)
         self.put(flow, data)
         return data
@@ -233,7 +279,10 @@ class Stack:
         self._events.append((usage, event))
 
     def forget(self, usage: Any) -> None:
-        self.sessions.pop((usage.id, usage.tag), None)
+        if isinstance(usage, RegistrationUsage):
+            self.registrations.discard(usage)
+        else:
+            self.sessions.pop((usage.id, usage.tag), None)
 
     # what the front asks
 
@@ -267,10 +316,18 @@ class Stack:
             if session is not None and session.outgoing:
                 session.response(response, now)
 
-    def _put_via(self, request: Request, flow: Flow, branch: str | None) -> None:
-        host, port = flow.local
-        shown = f"[{host}]" if ":" in host else host
-        made = branch or self.ids.branch()
-        request.headers.prepend(
-            "Via", f"SIP/2.0/{flow.transport} {shown}:{port};branch={made};rport"
-        )
+    def _too_large(self, request: Request, flow: Flow) -> Flow | None:
+        """TCP instead of UDP, where the request would not fit into a datagram."""
+        if flow.transport != "UDP" or (len(request.body) < 300 and len(request.headers) < 12):
+            return None
+        size = len(request.body) + len(request.headers.text()) + len(str(request.uri)) + 150
+        return self.routing.larger(flow) if size > LARGEST_DATAGRAM else None
+
+    def _no_tcp(self, flow: Flow) -> None:
+        self.counters["no_tcp"] += 1
+        self.routing.no_tcp(flow.remote)
+
+    def _shun(self, flow: Flow, now: float) -> None:
+        self.counters["way_failed"] += 1
+        if self.way_failed is not None:
+            self.way_failed(flow)

@@ -32,7 +32,9 @@ class Connection(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")
         remote: Address = (str(peer[0]), int(peer[1])) if peer else ("", 0)
-        self.flow = Flow(self.owner.name, self.owner.local, remote)
+        ours = transport.get_extra_info("sockname") or ("", 0)
+        local = self.owner.local_of(str(ours[0]), int(ours[1]))
+        self.flow = Flow(self.owner.name, local, remote)
         if self.owner.admit(self):
             self._say(self.codec.outgoing())
 
@@ -75,7 +77,8 @@ class Connection(asyncio.Protocol):
             self.owner.drop(self, "unread", "they do not read what we send")
 
     def ping(self, now: float) -> None:
-        self.pinged = now
+        self.last = now
+        self.pinged = now if self._pongs else None
         self._say(self.codec.ping())
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 
 import attrs
@@ -37,9 +37,13 @@ class StreamLimits:
     waiting: int = 200
     """Messages that wait for a connection to be made."""
     connect: float = 8.0
-    ping: float = 0.0
+    ping: float = 30.0
     """Between keep-alives of ours on connections of ours (RFC 5626 §3.5.1); 0 for none."""
     pong: float = 10.0
+    """For their answer, of those who have ever answered one: many do not know them."""
+
+
+MOST_NAMES = 4096
 
 
 class StreamTransport:
@@ -55,14 +59,15 @@ class StreamTransport:
         self.name, self.receiver, self.limits = name, receiver, limits or StreamLimits()
         self.local: Address = ("", 0)
         self.counters: Counter[str] = Counter()
-        self.names: dict[Address, str] = {}
+        self._names: OrderedDict[Address, str] = OrderedDict()
         """Host names behind addresses: what a certificate has to show, and SNI asks for."""
-        self._tls, self._server = tls or TlsSettings(), None
+        self._tls = tls or TlsSettings()
+        self._listener: asyncio.Server | None = None
         self._secure = name in ("TLS", "WSS")
         self._by_remote: dict[Address, Connection] = {}
         self._all: set[Connection] = set()
         self._sources: Counter[str] = Counter()
-        self._making: dict[Address, tuple[asyncio.Task[None], list[bytes]]] = {}
+        self._making: dict[Address, tuple[asyncio.Task[str], list[bytes]]] = {}
         self._sweeper: asyncio.TimerHandle | None = None
         self._closing = False
 
@@ -101,9 +106,7 @@ class StreamTransport:
                 ) from None
             self._listener = server
             self.local = server.sockets[0].getsockname()[:2]
-        self._sweeper = loop.call_later(1.0, self._sweep)
-
-    _listener: asyncio.Server | None = None
+        self._sweep()
 
     def _codec(self, server: str | None) -> Codec:
         return WebSocketCodec(server) if self.name in ("WS", "WSS") else PlainCodec()
@@ -122,20 +125,48 @@ class StreamTransport:
             return
         if self._closing:
             return
+        making = self._make(flow)
+        if making is None:
+            asyncio.get_running_loop().call_soon(self.receiver.broken, flow, "too many connections")
+        elif len(making[1]) < self.limits.waiting:
+            making[1].append(data)
+        else:
+            self.counters["waiting_dropped"] += 1
+
+    async def reach(self, flow: Flow, host: str) -> Flow:
+        """The flow to there once its connection stands; OSError says why it does not."""
+        self.name_of(flow.remote, host)
+        connection = self._by_remote.get(flow.remote)
+        if connection is None:
+            making = self._make(flow)
+            if making is None:
+                raise OSError(0, "too many connections")
+            why = await asyncio.shield(making[0])
+            connection = self._by_remote.get(flow.remote)
+            if connection is None:
+                raise OSError(0, why or "the connection was closed")
+        return connection.flow
+
+    def name_of(self, remote: Address, host: str) -> None:
+        """Remember which name a certificate from there has to show."""
+        self._names[remote] = host
+        if len(self._names) > MOST_NAMES:
+            self._names.popitem(last=False)
+
+    def local_of(self, host: str, port: int) -> Address:
+        """Where peers find us again: our listener, or the connection itself where there is none."""
+        return (host, port) if self._listener is None else (host, self.local[1])
+
+    def _make(self, flow: Flow) -> tuple[asyncio.Task[str], list[bytes]] | None:
+        """The connection that is being made to there; None where there are too many."""
         making = self._making.get(flow.remote)
         if making is None:
             if len(self._making) + len(self._all) >= self.limits.connections:
                 self.counters["too_many"] += 1
-                asyncio.get_running_loop().call_soon(
-                    self.receiver.broken, flow, "too many connections"
-                )
-                return
+                return None
             task = asyncio.create_task(self._connect(flow), name=f"connect {self.name}")
             making = self._making[flow.remote] = task, []
-        if len(making[1]) < self.limits.waiting:
-            making[1].append(data)
-        else:
-            self.counters["waiting_dropped"] += 1
+        return making
 
     def alias(self, flow: Flow, address: Address) -> None:
         """Requests to that address may use this connection, too (RFC 5923 §4)."""
@@ -207,9 +238,10 @@ class StreamTransport:
             for address in [a for a, c in self._by_remote.items() if c is connection]:
                 del self._by_remote[address]
 
-    async def _connect(self, flow: Flow) -> None:
+    async def _connect(self, flow: Flow) -> str:
+        """Why there is no connection; empty where there is."""
         host, port = flow.remote
-        name = self.names.get(flow.remote, host)
+        name = self._names.get(flow.remote, host)
         why = ""
         try:
             context: ssl.SSLContext | None = None
@@ -231,10 +263,12 @@ class StreamTransport:
         _, waiting = self._making.pop(flow.remote)
         if why:
             self.counters["not_connected"] += 1
-            self.receiver.broken(flow, why)
-            return
+            if waiting:
+                self.receiver.broken(flow, why)
+            return why
         for data in waiting:
             connection.send(data)
+        return ""
 
     def _sweep(self) -> None:
         """Once a second: who is too slow, too quiet, or does not answer."""

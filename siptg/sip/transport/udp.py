@@ -10,6 +10,7 @@ import sys
 from collections import Counter, deque
 
 from siptg.sip.flow import Address, Flow
+from siptg.sip.transport.near import WILDCARDS, near_host
 from siptg.sip.transport.receiver import Receiver
 
 BUFFER = 4 << 20
@@ -99,7 +100,10 @@ class UdpTransport:
             if flow is None:
                 if len(flows) > 4096:
                     flows.clear()
-                flow = flows[remote] = Flow("UDP", self.local, (remote[0], remote[1]))
+                local = self.local
+                if local[0] in WILDCARDS:
+                    local = near_host(remote[0]), local[1]
+                flow = flows[remote] = Flow("UDP", local, (remote[0], remote[1]))
             receive(data, flow)
             if self._socket.fileno() < 0:
                 return  # closed by what it did

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from siptg.sip.errors import ProtocolError
+from siptg.sip.flow import Flow
 from siptg.sip.message import Request, Response
+from siptg.sip.usages.states import State
 
 if TYPE_CHECKING:
     from siptg.sip.usages.base import SessionBase
@@ -15,6 +17,34 @@ MOST_TRIES = 6
 MOST_CHALLENGES = 2
 """Answers to 401 and 407 for one request: a proxy and a server; one more is a wrong password."""
 LONGEST_TIMER = 86_400
+
+
+def send_again(session: SessionBase, now: float) -> None:
+    """The session's INVITE once more: the same way, or where a redirection points."""
+    uri, session.elsewhere = session.elsewhere, None
+    if uri is None:
+        session.core.start(session.request, session, session.flow, now)
+    else:
+        session.core.find(uri, session.flow, partial(send_by, session), now)
+
+
+def send_by(session: SessionBase, ways: list[Flow], now: float) -> None:
+    """The session's INVITE, one of these ways."""
+    if not ways:
+        session.failed(503, f"no address of {session.request.uri.host}", now)
+    elif session.state is State.CANCELLING:
+        session.failed(487, "cancelled", now)
+    else:
+        if ways[0] is not session.flow:
+            _moved(session, session.request, ways[0])
+        session.core.start_somewhere(session.request, session, ways, partial(_moved, session), now)
+
+
+def _moved(session: SessionBase, request: Request, flow: Flow) -> None:
+    session.flow = flow
+    user, secure = request.from_.uri.user, request.uri.scheme == "sips"
+    contact = session.core.contact(user, flow, secure=secure)
+    request.headers.set("Contact", f"<{contact}>")
 
 
 def another_way(session: SessionBase, response: Response, tried: int, now: float) -> Request | None:
@@ -65,7 +95,7 @@ def _without_extensions(session: SessionBase, response: Response) -> Request | N
 
 def _elsewhere(session: SessionBase, response: Response) -> Request | None:
     """RFC 3261 §8.1.3.4: the best contact that was not tried yet."""
-    session.tried.add(str(session.request.uri))
+    tried = session.tried = (session.tried or set()) | {str(session.request.uri)}
 
     def quality(contact: tuple[int, float]) -> tuple[float, int]:
         return -contact[1], contact[0]
@@ -79,13 +109,10 @@ def _elsewhere(session: SessionBase, response: Response) -> Request | None:
         ranked.append((n, q))
     for n, _ in sorted(ranked, key=quality):
         uri = response.contacts[n].uri
-        if uri.scheme not in ("sip", "sips") or str(uri) in session.tried:
+        if uri.scheme not in ("sip", "sips") or str(uri) in tried:
             continue
         again = _next(session.request)
         again.uri = uri.without_headers()
-        try:
-            session.flow = session.core.hop(uri, session.flow)
-        except ProtocolError:
-            continue
+        session.elsewhere = uri
         return again
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
@@ -16,7 +17,7 @@ from siptg.sip.flow import Flow
 from siptg.sip.message import Request, Response
 from siptg.sip.transactions.base import ClientUser
 from siptg.sip.transactions.invite_server import InviteServer
-from siptg.sip.uri import NameAddr
+from siptg.sip.uri import NameAddr, Uri
 from siptg.sip.usages.acks import Acks
 from siptg.sip.usages.answers import answer, with_credentials
 from siptg.sip.usages.core import Core, Media
@@ -62,7 +63,11 @@ class SessionBase(abc.ABC):
     replaces: SessionBase | None = None
     """The call whose place this one takes (RFC 3891)."""
     bye_reason: str = ""
-    tried: set[str] = attrs.field(factory=set)
+    elsewhere: Uri | None = None
+    """Where the next INVITE goes, of a call that was redirected."""
+    others: Sequence[Flow] = ()
+    """Further ways to where it goes, where the first leads nowhere."""
+    tried: set[str] | None = None
     """Places that our INVITE was sent to, of a call that was redirected."""
     _talks: Renegotiation | None = attrs.field(default=None, init=False)
     _acks: Acks | None = attrs.field(default=None, init=False)
@@ -123,6 +128,14 @@ class SessionBase(abc.ABC):
     # what its parts ask of it
 
     @abc.abstractmethod
+    def response(self, response: Response, now: float) -> None:
+        """To our INVITE."""
+
+    @abc.abstractmethod
+    def failed(self, status: int, why: str, now: float) -> None:
+        """Our INVITE was not answered at all."""
+
+    @abc.abstractmethod
     def given(self, given: Symbol, now: float, what: Any = None) -> None:
         """Feed the session's table."""
 
@@ -177,7 +190,8 @@ class SessionBase(abc.ABC):
             raise ProtocolError("no dialog yet", 481)
         request = self.dialog.request(method)
         if method in ("INVITE", "UPDATE", "REFER"):
-            contact = self.core.contact(self.dialog.local.uri.user, self.flow)
+            secure = self.dialog.target.scheme == "sips"
+            contact = self.core.contact(self.dialog.local.uri.user, self.flow, secure=secure)
             request.headers.add("Contact", f"<{contact}>")
             request.headers.add("Allow", ALLOW)
             request.headers.add("Supported", self.supported)
@@ -201,7 +215,8 @@ class SessionBase(abc.ABC):
 
     def answer_with(self, request: Request, body: bytes) -> Response:
         """A 200 to an INVITE or UPDATE with our SDP."""
-        contact = self.core.contact(request.to.uri.user, self.flow)
+        secure = request.uri.scheme == "sips"
+        contact = self.core.contact(request.to.uri.user, self.flow, secure=secure)
         response = answer(request, self.tag, contact, ALLOW, body)
         response.headers.add("Supported", self.supported)
         return response

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from siptg.sip.events import SessionEvent
@@ -12,6 +13,9 @@ from siptg.sip.timers import Times
 from siptg.sip.transactions.base import ClientUser
 from siptg.sip.uri import Uri
 from siptg.timers import TimerQueue
+
+Found = Callable[[list[Flow], float], None]
+"""Told the ways to somewhere, best first; none where there is none."""
 
 
 class Core(Protocol):
@@ -24,12 +28,27 @@ class Core(Protocol):
     @property
     def timers(self) -> TimerQueue: ...
 
-    def contact(self, user: str | None, flow: Flow) -> Uri:
-        """Our own address for requests back to us."""
+    def contact(self, user: str | None, flow: Flow, *, secure: bool = False) -> Uri:
+        """Our own address for requests back to us; `secure` for a SIPS one."""
         ...
 
     def hop(self, uri: Uri, fallback: Flow) -> Flow:
         """The flow towards a URI's host; `fallback` where its name has not been looked up."""
+        ...
+
+    def find(self, uri: Uri, flow: Flow, then: Found, now: float) -> None:
+        """The ways to a URI whose host may have to be looked up first."""
+        ...
+
+    def start_somewhere(
+        self,
+        request: Request,
+        user: ClientUser,
+        ways: list[Flow],
+        changed: Callable[[Request, Flow], None],
+        now: float,
+    ) -> None:
+        """As `start`, where there are several ways: the next is tried where one leads nowhere."""
         ...
 
     def start(

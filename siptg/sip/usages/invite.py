@@ -13,7 +13,7 @@ from siptg.sip.events import Answered, Ended, Ringing
 from siptg.sip.message import REASONS, Request, Response
 from siptg.sip.transactions.table import ServerTransaction
 from siptg.sip.usages import inside
-from siptg.sip.usages.again import another_way
+from siptg.sip.usages.again import another_way, send_again, send_by
 from siptg.sip.usages.base import SessionBase
 from siptg.sip.usages.goodbye import Goodbye, cancel_of
 from siptg.sip.usages.reliable import is_reliable
@@ -53,7 +53,7 @@ class InviteSession(SessionBase):
         self.request.headers.add("Supported", self.supported)
         if self.speaks("timer"):
             self.expiry.ask(self.request)
-        self.dispatch(self.request, self, now)
+        send_by(self, [self.flow, *self.others], now)
 
     def ring(self, now: float, *, early: bool = False) -> None:
         """180, or 183 with SDP for early media."""
@@ -185,7 +185,7 @@ class InviteSession(SessionBase):
 
     def _try_again(self, now: float, request: Request) -> None:
         self.request = request
-        self.dispatch(request, self, now)
+        send_again(self, now)
 
     def _take_dialog(self, response: Response) -> None:
         """Of the 2xx (§13.2.2.4); requests of the early dialog have used up numbers."""

@@ -41,6 +41,7 @@ class Given(Symbol):
     TOO_BRIEF = "423"
     REFUSAL = "401, 403, 404 … for good"
     TROUBLE = "5xx, time-out, transport error"
+    FLOW_LOST = "its connection is gone"
     AGAIN = "the next REGISTER is due"
     CLOSE = "our user takes it back"
 
@@ -57,6 +58,8 @@ class RegistrationUsage:
     state: State = State.TRYING
     why: str = ""
     """Status and reason of the last answer."""
+    others: list[Flow] = attrs.field(factory=list)
+    """Further ways to the registrar."""
     _digest: DigestClient = attrs.field(init=False)
     _call_id: str = attrs.field(init=False)
     _tag: str = attrs.field(init=False)
@@ -75,6 +78,11 @@ class RegistrationUsage:
 
     def start(self, now: float) -> None:
         self._register(now, None)
+
+    def flow_lost(self, now: float) -> None:
+        """The connection that it came over is gone: nobody reaches us now (RFC 5626 §4.5)."""
+        self.why = "the connection was lost"
+        step(self, TABLE, Given.FLOW_LOST, now, None)
 
     def close(self, now: float) -> None:
         """Take the binding back; CLOSED once that is answered or given up."""
@@ -124,13 +132,17 @@ class RegistrationUsage:
         uri = self.account.uri
         return Uri(uri.scheme, None, uri.host, uri.port)
 
+    @property
+    def _contact(self) -> Uri:
+        uri = self.account.uri
+        return self.core.contact(uri.user, self.flow, secure=uri.scheme == "sips")
+
     def _register(self, now: float, _: object) -> None:
         self._challenges = 0
         self._send(self._make(self._expires), now)
 
     def _make(self, expires: int) -> Request:
         self._sequence += 1
-        contact = self.core.contact(self.account.uri.user, self.flow)
         headers = Headers(
             [
                 ("Max-Forwards", "70"),
@@ -138,7 +150,7 @@ class RegistrationUsage:
                 ("To", str(self.account.name_addr)),
                 ("Call-ID", self._call_id),
                 ("CSeq", f"{self._sequence} REGISTER"),
-                ("Contact", f"<{contact}>"),
+                ("Contact", f"<{self._contact}>"),
                 ("Expires", str(expires)),
             ]
         )
@@ -146,7 +158,12 @@ class RegistrationUsage:
 
     def _send(self, request: Request, now: float) -> None:
         self._request = request
-        self.core.start(request, self, self.flow, now)
+        ways, self.others = [self.flow, *self.others], []
+        self.core.start_somewhere(request, self, ways, self._moved, now)
+
+    def _moved(self, request: Request, flow: Flow) -> None:
+        self.flow = flow
+        request.headers.set("Contact", f"<{self._contact}>")
 
     def _answer(self, now: float, response: Response) -> None:
         value = self._authorization(response)
@@ -165,7 +182,7 @@ class RegistrationUsage:
         self._refusals = self._troubles = 0
         self.why = f"{response.status} {response.reason}"
         granted = response.number("Expires")
-        ours = self.core.contact(self.account.uri.user, self.flow)
+        ours = self._contact
         for contact in response.contacts:
             own = contact.params.get("expires", "")
             if contact.uri.equals(ours) and own and own.isdigit():
@@ -197,6 +214,7 @@ class RegistrationUsage:
 
     def _stop(self, now: float, _: object) -> None:
         self.core.timers.cancel(self, *Given)
+        self.core.forget(self)
         self.changed()
 
 
@@ -210,6 +228,7 @@ TABLE: Table = {
     **{(s, _G.REFUSAL): (_S.REFUSED, (_R._wait_after_refusal,)) for s in _COMING},
     **{(s, _G.TROUBLE): (_S.UNREACHABLE, (_R._back_off,)) for s in _COMING},
     **{(s, _G.AGAIN): (s, (_R._register,)) for s in _COMING},
+    (_S.READY, _G.FLOW_LOST): (_S.UNREACHABLE, (_R._back_off,)),
     (_S.TRYING, _G.CLOSE): (_S.LEAVING, (_R._unregister,)),
     (_S.READY, _G.CLOSE): (_S.LEAVING, (_R._unregister,)),
     (_S.REFUSED, _G.CLOSE): (_S.CLOSED, (_R._stop,)),

@@ -1,0 +1,1 @@
+"""From a URI to transport, address and port by DNS (RFC 3263)."""
