@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from siptg.sip.account import SipAccount
 from siptg.sip.auth import Digest
+from siptg.sip.door import Door
 from siptg.sip.errors import LocalError
 from siptg.sip.events import Ended, SessionEvent
 from siptg.sip.flow import Address, Flow
@@ -68,6 +69,7 @@ class UserAgent:
         guard: Digest | None = None,
         registrar: Registrar | None = None,
         trusts: Callable[[Flow], bool] | None = None,
+        door: Door | None = None,
     ) -> None:
         self.stack = Stack(
             ids=ids,
@@ -77,6 +79,7 @@ class UserAgent:
             guard=guard,
             registrar=registrar,
             trusts=trusts,
+            door=door,
         )
         self.trace: Trace | None = None
         self._local = local

@@ -37,8 +37,9 @@ class Ids:
     def call_id(self) -> str:
         return self._hex(16)
 
-    def nonce(self) -> str:
-        return self._hex(16)
+    def secret(self) -> bytes:
+        """A key that never leaves the process."""
+        return self._chance.randbytes(32)
 
     def cnonce(self) -> str:
         return self._hex(8)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import attrs
 
-from siptg.sip.auth import Digest
+from siptg.sip.auth import Digest, Verdict
 from siptg.sip.dialog import Dialog
+from siptg.sip.door import Door
 from siptg.sip.errors import ProtocolError, SipError
 from siptg.sip.fields import Via
 from siptg.sip.flow import Flow
@@ -28,6 +30,8 @@ from siptg.sip.usages.states import State
 
 if TYPE_CHECKING:
     from siptg.sip.stack import Stack
+
+log = logging.getLogger(__name__)
 
 KNOWN = (
     "INVITE",
@@ -75,6 +79,7 @@ class Front:
     guard: Digest | None
     registrar: Registrar | None
     trusts: Callable[[Flow], bool] | None
+    door: Door
 
     def receive(self, request: Request, flow: Flow, now: float) -> None:
         """SipError where it is malformed; `salvage` then answers."""
@@ -97,6 +102,9 @@ class Front:
             and not self.trusts(flow)
         ):
             stack.counters["untrusted"] += 1
+            return
+        if request.to.tag is None and not self.door.admits(flow.remote[0], now):
+            stack.counters["not_admitted"] += 1
             return
         self._fill_via(request, flow)
         if len(stack.transactions) >= stack.limits.transactions:
@@ -208,7 +216,9 @@ class Front:
 
     def _invite(self, request: Request, server: ServerTransaction, flow: Flow, now: float) -> None:
         stack = self.stack
-        if not self._passes(request, server, now) or not isinstance(server, InviteServer):
+        if not isinstance(server, InviteServer):
+            return
+        if self._judge(request, server, flow, now) is None:
             return
         if len(stack.sessions) >= stack.limits.dialogs:
             stack.counters["overload"] += 1
@@ -255,28 +265,44 @@ class Front:
     def _register(
         self, request: Request, server: ServerTransaction, flow: Flow, now: float
     ) -> None:
-        if self.registrar is None or not self._passes(request, server, now):
+        if self.registrar is None:
             return
-        self._reply(server, self.registrar.receive(request, flow, now), now)
+        verdict = self._judge(request, server, flow, now)
+        if verdict is None:
+            return
+        response = self.registrar.receive(request, flow, now)
+        if verdict.info:
+            response.headers.add("Authentication-Info", verdict.info)
+        self._reply(server, response, now)
 
-    def _passes(self, request: Request, server: ServerTransaction, now: float) -> bool:
-        """Digest, where we ask for it: who registers or calls must be who it says."""
-        if self.guard is None:
-            return True
-        verdict = self.guard.verify(request.headers.get_all("Authorization"), request.method, now)
+    def _judge(
+        self, request: Request, server: ServerTransaction, flow: Flow, now: float
+    ) -> Verdict | None:
+        """Who registers or calls must be who it says, where we ask for that; None where it was
+        refused. A trunk is known by its address.
+        """
+        peer = self.door.peer(flow.remote[0])
+        if self.guard is None or peer is not None:
+            return Verdict(peer)
+        given, stack = request.headers.get_all("Authorization"), self.stack
+        verdict = self.guard.verify(given, request.method, now, request.body)
         about = request.to if request.method == "REGISTER" else request.from_
         if verdict.user is not None and verdict.user == about.uri.user:
-            return True
+            self.door.succeeded(flow.remote[0])
+            return verdict
         if verdict.user is not None:
             self._reply(server, request.reply(403), now)
-            return False
-        if request.headers.get("Authorization") is not None and not verdict.stale:
-            self.stack.counters["wrong_credentials"] += 1
+            return None
+        if given and not verdict.stale:
+            stack.counters["wrong_credentials"] += 1
+            if self.door.failed(flow.remote[0], now):
+                stack.counters["banned"] += 1
+                log.warning("banned %s: too many wrong passwords", flow.remote[0])
         challenge = request.reply(401)
         for text in self.guard.challenges(now, stale=verdict.stale):
             challenge.headers.add("WWW-Authenticate", text)
         self._reply(server, challenge, now)
-        return False
+        return None
 
     def _cancel(self, request: Request, key: Key, flow: Flow, now: float) -> None:
         """Answered at once, then told to the session whose INVITE it names (§9.2)."""

@@ -13,6 +13,7 @@ from siptg.sip.account import SipAccount
 from siptg.sip.attempt import Attempt, OverTcp
 from siptg.sip.auth import Client as DigestClient
 from siptg.sip.auth import Digest
+from siptg.sip.door import Door
 from siptg.sip.errors import ProtocolError, SipError
 from siptg.sip.events import SessionEvent
 from siptg.sip.flow import Address, Flow
@@ -66,6 +67,7 @@ class Stack:
         guard: Digest | None = None,
         registrar: Registrar | None = None,
         trusts: Callable[[Flow], bool] | None = None,
+        door: Door | None = None,
         quirks: frozenset[str] = frozenset(),
     ) -> None:
         self.ids, self.times, self.limits = ids or Ids(), times or Times(), limits
@@ -81,7 +83,7 @@ class Stack:
         """Told of connections that may be used for requests to an address (RFC 5923 §4)."""
         self._lookups: list[tuple[Uri, Found]] = []
         self._wires: dict[Flow, _Wire] = {}
-        self._front = Front(self, guard, registrar, trusts)
+        self._front = Front(self, guard, registrar, trusts, door or Door(random=self.ids.random))
         self._outgoing: list[tuple[Flow, bytes]] = []
         self._events: list[tuple[Any, SessionEvent | None]] = []
 

@@ -36,6 +36,9 @@ class Acks:
             session.core.send_again(self._sent[key], hop)
         elif len(self._sent) < MOST:
             ack = dialog.request("ACK", sequence)
+            for name in ("Authorization", "Proxy-Authorization"):
+                for value in session.request.headers.get_all(name):  # §22.1: as in the INVITE
+                    ack.headers.add(name, value)
             if body:
                 ack.headers.add("Content-Type", "application/sdp")
                 ack.body = body

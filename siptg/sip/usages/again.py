@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from siptg.sip.flow import Flow
 from siptg.sip.message import Request, Response
+from siptg.sip.usages.answers import is_stale
 from siptg.sip.usages.states import State
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 MOST_TRIES = 6
 """All reasons together: whoever redirects in a circle is stopped."""
 MOST_CHALLENGES = 2
-"""Answers to 401 and 407 for one request: a proxy and a server; one more is a wrong password."""
+"""Answers to 401 and 407 for one request, where our nonces grew old."""
 LONGEST_TIMER = 86_400
 
 
@@ -54,7 +55,8 @@ def another_way(session: SessionBase, response: Response, tried: int, now: float
     status = response.status
     if status in (401, 407) and session.digest is not None:
         header = "Proxy-Authorization" if status == 407 else "Authorization"
-        if tried >= MOST_CHALLENGES and header in session.request.headers:
+        answered = header in session.request.headers
+        if answered and (tried >= MOST_CHALLENGES or not is_stale(response)):
             return None
         return session.authorized(session.request, response, now)
     if status == 422:

@@ -18,21 +18,22 @@ def answer(request: Request, tag: str, contact: Uri, allow: str, body: bytes) ->
     return response
 
 
-def challenges_of(response: Response) -> list[str]:
-    """Of a 401 or a 407."""
-    proxy = response.status == 407
-    return response.headers.get_all("Proxy-Authenticate" if proxy else "WWW-Authenticate")
+def is_stale(response: Response) -> bool:
+    """A challenge that says: the password was right, the nonce too old (RFC 7616 §3.3)."""
+    texts = [*response.headers.get_all("WWW-Authenticate")]
+    texts += response.headers.get_all("Proxy-Authenticate")
+    return any("stale=true" in text.lower().replace(" ", "").replace('"', "") for text in texts)
 
 
 def with_credentials(request: Request, response: Response, digest: DigestClient) -> Request | None:
     """The request again, one CSeq up, with credentials for its challenges (§22.2); None where none
     of them can be met.
     """
-    value = digest.answer(challenges_of(response), request.method, str(request.uri))
-    if value is None:
+    if not digest.take(response):
         return None
     headers = request.headers.copy()
     headers.remove("Via")
-    headers.set("Proxy-Authorization" if response.status == 407 else "Authorization", value)
     headers.set("CSeq", f"{request.cseq.number + 1} {request.method}")
-    return Request(request.method, request.uri, headers, request.body)
+    again = Request(request.method, request.uri, headers, request.body)
+    digest.authorize(again)
+    return again

@@ -13,7 +13,7 @@ from siptg.sip.flow import Flow
 from siptg.sip.headers import Headers
 from siptg.sip.message import Request, Response
 from siptg.sip.uri import Uri
-from siptg.sip.usages.answers import challenges_of
+from siptg.sip.usages.answers import is_stale
 from siptg.sip.usages.core import Core
 
 REFUSED_TRIES, REFUSED_WAIT = 3, 60.0
@@ -66,6 +66,8 @@ class RegistrationUsage:
     _sequence: int = 0
     _expires: int = 0
     _challenges: int = 0
+    _challenged: int = 0
+    """Status of the last challenge."""
     _refusals: int = 0
     _troubles: int = 0
     _request: Request | None = None
@@ -115,17 +117,17 @@ class RegistrationUsage:
         step(self, TABLE, timer, now, None)
 
     def _judge(self, response: Response) -> Given:
-        """Challenges are answered twice at most; a fresh one after that is a wrong password."""
+        """A challenge is answered once, and again where our nonce had grown old; a fresh one after
+        our answer is a wrong password.
+        """
         self._challenges += 1
-        if self._challenges > 2 or self._authorization(response) is None:
+        both = response.status != self._challenged  # a proxy asks, and then the registrar
+        self._challenged = response.status
+        if self._challenges > 3 or not self._digest.take(response):
             return Given.REFUSAL
-        stale = any("stale=true" in c.lower().replace(" ", "") for c in challenges_of(response))
-        if self._challenges == 2 and not stale:
+        if self._challenges > 1 and not both and not is_stale(response):
             return Given.REFUSAL
         return Given.CHALLENGE
-
-    def _authorization(self, response: Response) -> str | None:
-        return self._digest.answer(challenges_of(response), "REGISTER", str(self._registrar))
 
     @property
     def _registrar(self) -> Uri:
@@ -138,7 +140,7 @@ class RegistrationUsage:
         return self.core.contact(uri.user, self.flow, secure=uri.scheme == "sips")
 
     def _register(self, now: float, _: object) -> None:
-        self._challenges = 0
+        self._challenges = self._challenged = 0
         self._send(self._make(self._expires), now)
 
     def _make(self, expires: int) -> Request:
@@ -154,7 +156,9 @@ class RegistrationUsage:
                 ("Expires", str(expires)),
             ]
         )
-        return Request("REGISTER", self._registrar, headers)
+        request = Request("REGISTER", self._registrar, headers)
+        self._digest.authorize(request)
+        return request
 
     def _send(self, request: Request, now: float) -> None:
         self._request = request
@@ -166,12 +170,7 @@ class RegistrationUsage:
         request.headers.set("Contact", f"<{self._contact}>")
 
     def _answer(self, now: float, response: Response) -> None:
-        value = self._authorization(response)
-        request = self._make(0 if self._leaving else self._expires)
-        if value is not None:
-            name = "Proxy-Authorization" if response.status == 407 else "Authorization"
-            request.headers.add(name, value)
-        self._send(request, now)
+        self._send(self._make(0 if self._leaving else self._expires), now)
 
     def _lengthen(self, now: float, response: Response) -> None:
         self._expires = min(response.number("Min-Expires") or self._expires, 7200)
@@ -180,6 +179,7 @@ class RegistrationUsage:
     def _keep(self, now: float, response: Response) -> None:
         """What the registrar granted for our contact decides when to come again."""
         self._refusals = self._troubles = 0
+        self._digest.confirm(response)
         self.why = f"{response.status} {response.reason}"
         granted = response.number("Expires")
         ours = self._contact
@@ -209,7 +209,7 @@ class RegistrationUsage:
 
     def _unregister(self, now: float, _: object) -> None:
         self.core.timers.cancel(self, *Given)
-        self._challenges = 0
+        self._challenges = self._challenged = 0
         self._send(self._make(0), now)
 
     def _stop(self, now: float, _: object) -> None:
