@@ -25,6 +25,14 @@ class SipAccount:
     """Seconds that a registration shall hold."""
     session_expires: int = 1800
     """Seconds of the session timer that our calls ask for (RFC 4028); 0 for none."""
+    anonymous: bool = False
+    """Withhold our number from whoever is called; our proxy knows it (RFC 3323, RFC 3325)."""
+    asserted: NameAddr | None = None
+    """P-Asserted-Identity, for peers that trust us to say who calls."""
+    instance: str | None = None
+    """`urn:uuid:…`: asks the registrar for a GRUU, and lets it know a device again (RFC 5626 §4.1,
+    RFC 5627).
+    """
     quirks: frozenset[str] = attrs.field(default=frozenset(), converter=quirks)
     """Departures from the usual, by the names of `quirks.QUIRKS`."""
 

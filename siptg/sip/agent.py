@@ -14,7 +14,13 @@ from siptg.sip.account import SipAccount
 from siptg.sip.auth import Digest
 from siptg.sip.door import Door
 from siptg.sip.errors import LocalError
-from siptg.sip.events import Ended, SessionEvent
+from siptg.sip.events import (
+    Ended,
+    Notified,
+    RequestReceived,
+    SessionEvent,
+    SubscriptionEnded,
+)
 from siptg.sip.flow import Address, Flow
 from siptg.sip.grammar import written_host
 from siptg.sip.ids import Ids
@@ -27,6 +33,7 @@ from siptg.sip.registration import Registration
 from siptg.sip.routing import host_of
 from siptg.sip.session import Session
 from siptg.sip.stack import Stack
+from siptg.sip.subscription import Subscription
 from siptg.sip.timers import Times
 from siptg.sip.transport.bundle import Bundle
 from siptg.sip.transport.stream import StreamLimits
@@ -35,6 +42,8 @@ from siptg.sip.uri import NameAddr, Uri
 from siptg.sip.usages.core import Found, Media
 from siptg.sip.usages.invite import InviteSession
 from siptg.sip.usages.registrar import Registrar
+from siptg.sip.usages.single import Reply
+from siptg.sip.usages.subscription import SubscriptionUsage
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +101,9 @@ class UserAgent:
         self._timer_at: float | None = None
         self._sessions: dict[InviteSession, Session] = {}
         self._registrations: set[Registration] = set()
+        self._subscriptions: dict[SubscriptionUsage, Subscription] = {}
         self._incoming: Mailbox[Session] = Mailbox()
+        self._requests: Mailbox[Request] = Mailbox()
         self._pumping = False
         self._closing = False
 
@@ -138,9 +149,68 @@ class UserAgent:
         """Call somebody. The INVITE leaves as soon as the next hop's name is looked up."""
         name_addr = to if isinstance(to, NameAddr) else NameAddr(to)
         session = Session(self, name_addr, media)
-        host, port = self.address
-        session.place(account or SipAccount(Uri("sip", "siptg", written_host(host), port or None)))
+        session.place(account or self._nobody())
         return session
+
+    def _nobody(self) -> SipAccount:
+        """Who we are without an account."""
+        host, port = self.address
+        return SipAccount(Uri("sip", "siptg", written_host(host), port or None))
+
+    async def request(
+        self,
+        method: str,
+        to: Uri | NameAddr,
+        *,
+        account: SipAccount | None = None,
+        content_type: str = "",
+        body: bytes = b"",
+    ) -> Reply:
+        """One request outside of any dialog and its final answer: OPTIONS to see whether somebody
+        is there, MESSAGE to say something. No answer is 408, no way to there 503.
+        """
+        account = account or self._nobody()
+        target = to.uri if isinstance(to, NameAddr) else to
+        try:
+            flow, *_ = await self.flows_to(account.next_hop if account.password else target)
+        except OSError as error:
+            return Reply(503, f"{target.host}: {error.strerror}")
+        came: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self.stack.request(
+            method,
+            to if isinstance(to, NameAddr) else NameAddr(to),
+            account,
+            flow,
+            lambda reply: None if came.done() else came.set_result(reply),
+            self.now(),
+            content_type=content_type,
+            body=body,
+        )
+        self.pump()
+        return await came
+
+    def subscribe(
+        self,
+        event: str,
+        to: Uri | NameAddr,
+        *,
+        accept: str,
+        account: SipAccount | None = None,
+        expires: int = 3600,
+    ) -> Subscription:
+        """Watch an event package of somebody, `message-summary` or `dialog`, until it is closed."""
+        name_addr = to if isinstance(to, NameAddr) else NameAddr(to)
+        made = Subscription(self, name_addr, event, accept)
+        made.begin(account or self._nobody(), expires)
+        return made
+
+    async def requests(self) -> AsyncIterator[Request]:
+        """MESSAGEs, and NOTIFYs that nobody subscribed to, as they come; answered 405 and 481 as
+        long as nobody asks for them.
+        """
+        self.stack.takes_requests = True
+        while True:
+            yield await self._requests.get()
 
     async def sessions(self) -> AsyncIterator[Session]:
         """Incoming calls, as they come."""
@@ -155,6 +225,7 @@ class UserAgent:
         for session in list(self._sessions.values()):
             session.hangup(503 if session.incoming_unanswered else 0)
         leaving = [asyncio.ensure_future(r.close()) for r in self._registrations]
+        leaving += [asyncio.ensure_future(s.close()) for s in self._subscriptions.values()]
         waiting: list[asyncio.Future[Any]] = [*leaving]
         waiting += [session.over for session in self._sessions.values()]
         if waiting:
@@ -199,6 +270,9 @@ class UserAgent:
             return [first, *(flow for flow in rest if flow is not None)]
         raise refused or OSError(errno.EADDRNOTAVAIL, "no way to there")
 
+    def watch(self, usage: SubscriptionUsage, subscription: Subscription) -> None:
+        self._subscriptions[usage] = subscription
+
     def adopt(self, usage: InviteSession, session: Session) -> None:
         self._sessions[usage] = session
 
@@ -237,7 +311,18 @@ class UserAgent:
     def _way_failed(self, flow: Flow) -> None:
         self._locator.failed(flow.transport, flow.remote)
 
-    def _tell(self, usage: InviteSession, event: SessionEvent | None) -> None:
+    def _tell(self, usage: Any, event: SessionEvent | None) -> None:
+        if isinstance(event, RequestReceived):
+            if len(self._requests) < MOST_WAITING:
+                self._requests.put(event.request)
+            return
+        if isinstance(event, Notified | SubscriptionEnded):
+            watching = self._subscriptions.get(usage)
+            if isinstance(event, SubscriptionEnded):
+                self._subscriptions.pop(usage, None)
+            if watching is not None:
+                watching.tell(event)
+            return
         if event is None:
             if len(self._incoming) >= MOST_WAITING or self._closing:
                 self.stack.counters["overload"] += 1

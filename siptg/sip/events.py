@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 
+from siptg.sip.message import Request
 from siptg.sip.uri import NameAddr
 
 
@@ -76,6 +77,32 @@ class Ended:
     """The Reason header that came with it (RFC 3326), as `Q.850;cause=16`."""
 
 
+@attrs.frozen
+class Notified:
+    """A NOTIFY of a subscription of ours came and was answered 200 (RFC 6665)."""
+
+    content_type: str
+    body: bytes
+    state: str
+    """`active`, `pending` or `terminated`, as Subscription-State says."""
+
+
+@attrs.frozen
+class SubscriptionEnded:
+    """The last event of a subscription."""
+
+    why: str
+
+
+@attrs.frozen
+class RequestReceived:
+    """A MESSAGE, or a NOTIFY that nobody subscribed to, came outside of any dialog and was answered
+    200.
+    """
+
+    request: Request
+
+
 SessionEvent = (
     Ringing
     | Answered
@@ -84,5 +111,8 @@ SessionEvent = (
     | MessageReceived
     | Referred
     | TransferProgress
+    | Notified
+    | SubscriptionEnded
+    | RequestReceived
     | Ended
 )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TypeVar
 
+from siptg.sip.bodies import multipart
 from siptg.sip.errors import ProtocolError
 from siptg.sip.fields import CSeq, Via, parse_number, parse_tokens
 from siptg.sip.grammar import split
@@ -169,6 +170,18 @@ class _Message:
     def content_type(self) -> str:
         """Type and subtype in lower case, without parameters; empty without a body type."""
         return (self.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
+
+    @property
+    def sdp(self) -> bytes:
+        """The session description: the body, or the part of it that is one (RFC 5621 §3.1); empty
+        without one.
+        """
+        if not self.body:
+            return b""
+        text = self.headers.get("Content-Type") or "application/sdp"
+        if text == "application/sdp":
+            return self.body
+        return multipart.find(text, self.body, "application/sdp") or b""
 
     def tokens(self, name: str) -> list[str]:
         """Of Allow, Require, Supported and their like."""

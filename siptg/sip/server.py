@@ -12,6 +12,7 @@ from siptg.sip.auth import Digest, Verdict
 from siptg.sip.dialog import Dialog
 from siptg.sip.door import Door
 from siptg.sip.errors import ProtocolError, SipError
+from siptg.sip.events import RequestReceived
 from siptg.sip.fields import Via
 from siptg.sip.flow import Flow
 from siptg.sip.grammar import split
@@ -140,8 +141,9 @@ class Front:
     def _deliver(self, request: Request, server: ServerTransaction, flow: Flow, now: float) -> None:
         stack, to_tag = self.stack, request.to.tag
         if to_tag is not None:
-            session = stack.sessions.get((request.call_id, to_tag))
-            dialog = session.dialog_with(request.from_.tag) if session is not None else None
+            key = request.call_id, to_tag
+            session = stack.sessions.get(key) or stack.subscriptions.get(key)
+            dialog = session.dialog_for(request) if session is not None else None
             if session is None or dialog is None:
                 self._reply(server, request.reply(481), now)
                 return
@@ -158,6 +160,12 @@ class Front:
                 self._reply(server, response, now)
             case "REGISTER" if self.registrar is not None:
                 self._register(request, server, flow, now)
+            case "MESSAGE" | "NOTIFY" if stack.takes_requests:
+                if self._judge(request, server, flow, now) is not None:
+                    self._reply(server, request.reply(200), now)
+                    stack.emit(None, RequestReceived(request))
+            case "NOTIFY":
+                self._reply(server, request.reply(481), now)
             case "BYE" | "INFO":
                 self._reply(server, request.reply(481), now)
             case method:
@@ -183,13 +191,9 @@ class Front:
                 return request.reply(482)  # the same request by two ways (§8.2.2.2)
         if request.method == "INVITE" and not _takes_sdp(request):
             return request.reply(406)
-        if (
-            request.method == "INVITE"
-            and request.body
-            and request.content_type != "application/sdp"
-        ):
+        if request.method == "INVITE" and request.body and not request.sdp:
             refusal = request.reply(415)
-            refusal.headers.add("Accept", "application/sdp")
+            refusal.headers.add("Accept", "application/sdp, multipart/mixed")
             return refusal
         return None
 

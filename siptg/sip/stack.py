@@ -17,7 +17,6 @@ from siptg.sip.door import Door
 from siptg.sip.errors import ProtocolError, SipError
 from siptg.sip.events import SessionEvent
 from siptg.sip.flow import Address, Flow
-from siptg.sip.headers import Headers
 from siptg.sip.ids import Ids
 from siptg.sip.message import Request, Response
 from siptg.sip.parser import LIMITS, Limits, is_keepalive, parse
@@ -30,10 +29,13 @@ from siptg.sip.transactions.invite_client import InviteClient
 from siptg.sip.transactions.table import TransactionTable
 from siptg.sip.uri import NameAddr, Uri
 from siptg.sip.usages.core import Found, Media
+from siptg.sip.usages.first import Standing, first_request
 from siptg.sip.usages.inside import ALLOW
 from siptg.sip.usages.invite import InviteSession
 from siptg.sip.usages.registrar import Registrar
 from siptg.sip.usages.registration import RegistrationUsage
+from siptg.sip.usages.single import Reply, Single
+from siptg.sip.usages.subscription import SubscriptionUsage
 from siptg.timers import TimerQueue
 
 log = logging.getLogger(__name__)
@@ -77,6 +79,11 @@ class Stack:
         self.counters: Counter[str] = Counter()
         self.routing = Routing()
         self.registrations: set[RegistrationUsage] = set()
+        self.subscriptions: dict[tuple[str, str], SubscriptionUsage] = {}
+        self.standings: dict[Uri, Standing] = {}
+        """What registrars told our accounts, by address of record."""
+        self.takes_requests = False
+        """MESSAGE, and NOTIFY that nobody subscribed to, are taken outside of dialogs."""
         self.way_failed: Callable[[Flow], None] | None = None
         """Told of places that did not answer, so that others come before them for a while."""
         self.alias: Callable[[Flow, Address], None] | None = None
@@ -164,23 +171,14 @@ class Stack:
         `others` the ways to take where `flow` leads nowhere. ValueError where the media has nothing
         to offer.
         """
-        tag = self.ids.tag()
-        contact = self.contact(account.uri.user, flow, secure=to.uri.scheme == "sips")
-        headers = Headers(
-            [
-                ("Max-Forwards", "70"),
-                ("From", str(account.name_addr.with_tag(tag))),
-                ("To", str(to)),
-                ("Call-ID", self.ids.call_id()),
-                ("CSeq", "1 INVITE"),
-                ("Contact", f"<{contact}>"),
-                ("Allow", ALLOW),
-                ("User-Agent", self.product),
-                *more,
-            ]
+        tag, standing = self.ids.tag(), self.standings.get(account.address)
+        if standing is not None and standing.service_route:
+            flow, others = self.hop(standing.service_route[0].uri, flow), ()
+        about = ("Allow", ALLOW), ("User-Agent", self.product)
+        request = first_request(
+            self, "INVITE", to, account, flow, tag, standing=standing, more=[*about, *more]
         )
         digest = DigestClient(account.credentials, self.ids) if account.password else None
-        request = Request("INVITE", to.uri.without_headers(), headers)
         session = InviteSession(
             self,
             flow,
@@ -192,6 +190,7 @@ class Stack:
             expires=account.session_expires,
         )
         session.others = others
+        session.own_contact = standing.gruu if standing is not None else None
         self.sessions[session.id, tag] = session
         try:
             session.start(now, offer="late-offer" not in account.quirks)
@@ -211,6 +210,49 @@ class Stack:
     ) -> RegistrationUsage:
         usage = RegistrationUsage(self, account, flow, changed, others=list(others))
         self.registrations.add(usage)
+        usage.start(now)
+        return usage
+
+    def request(
+        self,
+        method: str,
+        to: NameAddr,
+        account: SipAccount,
+        flow: Flow,
+        done: Callable[[Reply], None],
+        now: float,
+        *,
+        content_type: str = "",
+        body: bytes = b"",
+        more: Iterable[tuple[str, str]] = (),
+    ) -> None:
+        """One request outside of any dialog: OPTIONS, MESSAGE."""
+        standing = self.standings.get(account.address)
+        request = first_request(
+            self, method, to, account, flow, self.ids.tag(), standing=standing, more=more
+        )
+        if method == "MESSAGE":
+            request.headers.remove("Contact")  # RFC 3428 §4
+        if content_type:
+            request.headers.add("Content-Type", content_type)
+        request.body = body
+        digest = DigestClient(account.credentials, self.ids) if account.password else None
+        Single(self, flow, request, digest, done).start(now)
+
+    def subscribe(
+        self,
+        event: str,
+        accept: str,
+        to: NameAddr,
+        account: SipAccount,
+        flow: Flow,
+        now: float,
+        *,
+        expires: int = 3600,
+    ) -> SubscriptionUsage:
+        """Watch something; `Notified` events tell."""
+        standing = self.standings.get(account.address)
+        usage = SubscriptionUsage(self, account, to, event, accept, flow, expires, standing)
         usage.start(now)
         return usage
 
@@ -280,9 +322,20 @@ class Stack:
     def emit(self, usage: Any, event: SessionEvent) -> None:
         self._events.append((usage, event))
 
+    def learn(self, address: Uri, standing: Standing) -> None:
+        if standing == Standing():
+            self.standings.pop(address, None)
+        else:
+            self.standings[address] = standing
+
+    def know(self, usage: SubscriptionUsage) -> None:
+        self.subscriptions[usage.id, usage.tag] = usage
+
     def forget(self, usage: Any) -> None:
         if isinstance(usage, RegistrationUsage):
             self.registrations.discard(usage)
+        elif isinstance(usage, SubscriptionUsage):
+            self.subscriptions.pop((usage.id, usage.tag), None)
         else:
             self.sessions.pop((usage.id, usage.tag), None)
 

@@ -44,7 +44,7 @@ def send_by(session: SessionBase, ways: list[Flow], now: float) -> None:
 def _moved(session: SessionBase, request: Request, flow: Flow) -> None:
     session.flow = flow
     user, secure = request.from_.uri.user, request.uri.scheme == "sips"
-    contact = session.core.contact(user, flow, secure=secure)
+    contact = session.own_contact or session.core.contact(user, flow, secure=secure)
     request.headers.set("Contact", f"<{contact}>")
 
 

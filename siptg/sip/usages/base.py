@@ -63,6 +63,8 @@ class SessionBase(abc.ABC):
     replaces: SessionBase | None = None
     """The call whose place this one takes (RFC 3891)."""
     bye_reason: str = ""
+    own_contact: Uri | None = None
+    """The address of ours that our Contact says, where it is not that of our socket."""
     elsewhere: Uri | None = None
     """Where the next INVITE goes, of a call that was redirected."""
     others: Sequence[Flow] = ()
@@ -178,6 +180,10 @@ class SessionBase(abc.ABC):
             self.early[tag] = Dialog.of_caller(self.request, response)
         return self.early.get(tag)
 
+    def dialog_for(self, request: Request) -> Dialog | None:
+        """The dialog that a request of theirs belongs to."""
+        return self.dialog_with(request.from_.tag)
+
     def dialog_with(self, tag: str | None) -> Dialog | None:
         """The dialog that a request of theirs with this From tag belongs to."""
         if self.dialog is not None and self.dialog.remote.tag == tag:
@@ -191,7 +197,9 @@ class SessionBase(abc.ABC):
         request = self.dialog.request(method)
         if method in ("INVITE", "UPDATE", "REFER"):
             secure = self.dialog.target.scheme == "sips"
-            contact = self.core.contact(self.dialog.local.uri.user, self.flow, secure=secure)
+            contact = self.own_contact or self.core.contact(
+                self.dialog.local.uri.user, self.flow, secure=secure
+            )
             request.headers.add("Contact", f"<{contact}>")
             request.headers.add("Allow", ALLOW)
             request.headers.add("Supported", self.supported)

@@ -67,6 +67,14 @@ class Core(Protocol):
 
     def emit(self, usage: Any, event: SessionEvent) -> None: ...
 
+    def learn(self, address: Uri, standing: Any) -> None:
+        """What a registrar told one of our accounts (usages.first.Standing)."""
+        ...
+
+    def know(self, usage: Any) -> None:
+        """Messages of its Call-ID and tag reach the usage from now on."""
+        ...
+
     def forget(self, usage: Any) -> None:
         """The usage is over: messages do not reach it any more."""
         ...

@@ -40,7 +40,7 @@ class InviteSession(SessionBase):
     def __attrs_post_init__(self) -> None:
         if self.server is not None:
             self.state = State.INCOMING
-            self.offered = bool(self.request.body)
+            self.offered = bool(self.request.sdp)
 
     # verbs of our user
 
@@ -69,8 +69,8 @@ class InviteSession(SessionBase):
         try:
             if self._early_answer:
                 body = self._early_answer
-            elif self.request.body:
-                body = self.media.answer(self.request.body)
+            elif self.request.sdp:
+                body = self.media.answer(self.request.sdp)
             else:
                 body, self._offer_in_2xx = self.media.offer(), True
             response = self.answer_with(self.request, body)
@@ -174,10 +174,9 @@ class InviteSession(SessionBase):
         else:
             self.early_dialog(response)
         early = self.settled is not None and self.settled == response.to.tag
-        has_sdp = response.body and response.content_type == "application/sdp"
-        if has_sdp and self.offered and not early:
+        if response.sdp and self.offered and not early:
             try:
-                self.media.accept(response.body)
+                self.media.accept(response.sdp)
                 early, self._answered_early = True, response.to.tag
             except ValueError:
                 early = False  # the 2xx may bring a better one; until then ringback is ours
@@ -202,9 +201,9 @@ class InviteSession(SessionBase):
         body, usable = b"", True
         try:
             if not self.offered:
-                body = self.media.answer(response.body)
-            elif self.settled != response.to.tag and (response.body or not known):
-                self.media.accept(response.body)
+                body = self.media.answer(response.sdp)
+            elif self.settled != response.to.tag and (response.sdp or not known):
+                self.media.accept(response.sdp)
         except ValueError:
             usable = False
         self.acks.acknowledge(response, self.request.cseq.number, body)
@@ -243,10 +242,10 @@ class InviteSession(SessionBase):
         reliably = required or (
             early and self.speaks("100rel") and "100rel" in request.tokens("Supported")
         )
-        if early and (request.body or reliably):
+        if early and (request.sdp or reliably):
             try:
-                if request.body:
-                    self._early_answer = self._early_answer or self.media.answer(request.body)
+                if request.sdp:
+                    self._early_answer = self._early_answer or self.media.answer(request.sdp)
                     response.body = self._early_answer
                 else:
                     response.body, offers, self.offered = self.media.offer(), True, True
@@ -284,7 +283,7 @@ class InviteSession(SessionBase):
         self._stop_repeating(now, ack)
         if self._offer_in_2xx and self.state is State.CONFIRMED:
             try:
-                self.media.accept(ack.body)
+                self.media.accept(ack.sdp)
             except ValueError:
                 self.hang_up(now, 488, "no usable answer")
                 return

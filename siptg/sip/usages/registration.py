@@ -9,18 +9,23 @@ import attrs
 from siptg.machine import Symbol, Table, step
 from siptg.sip.account import SipAccount
 from siptg.sip.auth import Client as DigestClient
+from siptg.sip.errors import ProtocolError
 from siptg.sip.flow import Flow
 from siptg.sip.headers import Headers
 from siptg.sip.message import Request, Response
-from siptg.sip.uri import Uri
+from siptg.sip.uri import NameAddr, Uri
 from siptg.sip.usages.answers import is_stale
 from siptg.sip.usages.core import Core
+from siptg.sip.usages.first import Standing
 
 REFUSED_TRIES, REFUSED_WAIT = 3, 60.0
 """A wrong password is tried again once a minute, three times, then no more (ER-1, wrong_login)."""
 LONGEST_WAIT = 300.0
-REFRESH_AT = 0.8
-"""Of what was granted: early enough for a lost REGISTER to be sent again."""
+REFRESH_AT, SPREAD = 0.75, 0.1
+"""Of what was granted: early enough for a lost REGISTER to be sent again. Spread, so that
+a thousand accounts that began together do not go on together.
+"""
+MOST_ROUTES = 8
 
 
 class State(Symbol):
@@ -139,6 +144,11 @@ class RegistrationUsage:
         uri = self.account.uri
         return self.core.contact(uri.user, self.flow, secure=uri.scheme == "sips")
 
+    @property
+    def _written_contact(self) -> str:
+        device = self.account.instance
+        return f"<{self._contact}>" + (f';+sip.instance="<{device}>"' if device else "")
+
     def _register(self, now: float, _: object) -> None:
         self._challenges = self._challenged = 0
         self._send(self._make(self._expires), now)
@@ -152,10 +162,14 @@ class RegistrationUsage:
                 ("To", str(self.account.name_addr)),
                 ("Call-ID", self._call_id),
                 ("CSeq", f"{self._sequence} REGISTER"),
-                ("Contact", f"<{self._contact}>"),
+                ("Contact", self._written_contact),
                 ("Expires", str(expires)),
+                ("Supported", "path, gruu" if self.account.instance else "path"),
             ]
         )
+        proxy = self.account.proxy
+        if proxy is not None and "lr" in proxy.params:
+            headers.prepend("Route", f"<{proxy}>")
         request = Request("REGISTER", self._registrar, headers)
         self._digest.authorize(request)
         return request
@@ -167,7 +181,7 @@ class RegistrationUsage:
 
     def _moved(self, request: Request, flow: Flow) -> None:
         self.flow = flow
-        request.headers.set("Contact", f"<{self._contact}>")
+        request.headers.set("Contact", self._written_contact)
 
     def _answer(self, now: float, response: Response) -> None:
         self._send(self._make(0 if self._leaving else self._expires), now)
@@ -187,9 +201,27 @@ class RegistrationUsage:
             own = contact.params.get("expires", "")
             if contact.uri.equals(ours) and own and own.isdigit():
                 granted = int(own)
+        self._learn(response)
         held = max(1, self._expires if granted is None else granted)
-        self.core.timers.set(self, Given.AGAIN, now + held * REFRESH_AT)
+        self.core.timers.set(
+            self, Given.AGAIN, now + held * (REFRESH_AT + SPREAD * self.core.ids.random())
+        )
         self.changed()
+
+    def _learn(self, response: Response) -> None:
+        """Service-Route and our GRUU (RFC 3608 §6.1, RFC 5627 §4.2); malformed ones are none."""
+        standing, ours = Standing(), self._contact
+        try:
+            values = response.headers.get_all("Service-Route")
+            routes = [r for value in values for r in NameAddr.parse_many(value)]
+            standing.service_route = tuple(routes[:MOST_ROUTES])
+            for contact in response.contacts:
+                gruu = contact.params.get("pub-gruu")
+                if gruu and contact.uri.equals(ours):
+                    standing.gruu = Uri.parse(gruu)
+        except ProtocolError:
+            standing = Standing()
+        self.core.learn(self.account.address, standing)
 
     def _wait_after_refusal(self, now: float, response: object) -> None:
         self._refusals += 1

@@ -57,9 +57,9 @@ class Acknowledged:
         self._last[tag] = number
         prack = dialog.request("PRACK")
         prack.headers.add("RAck", f"{number} {response.cseq.number} {response.cseq.method}")
-        if response.body and not session.offered:
+        if response.sdp and not session.offered:
             try:
-                prack.body = session.media.answer(response.body)
+                prack.body = session.media.answer(response.sdp)
                 prack.headers.add("Content-Type", "application/sdp")
                 session.offered, session.settled = True, tag
             except ValueError:
@@ -110,13 +110,13 @@ class Reliable:
             server.respond(prack.reply(481), now)
             return
         response = prack.reply(200)
-        if prack.body:
+        if prack.sdp:
             try:
                 if self._offered:
-                    session.media.accept(prack.body)
+                    session.media.accept(prack.sdp)
                     self._offered = False
                 else:
-                    response.body = session.media.answer(prack.body)
+                    response.body = session.media.answer(prack.sdp)
                     response.headers.add("Content-Type", "application/sdp")
             except ValueError:
                 server.respond(prack.reply(488), now)

@@ -70,7 +70,7 @@ class Renegotiation:
             self._ours = None
             session.dialog_refresh(response)
             try:
-                session.media.accept(response.body)
+                session.media.accept(response.sdp)
             except ValueError:
                 session.hang_up(now, 488, "no usable answer")
                 return
@@ -121,14 +121,14 @@ class Renegotiation:
     def update(self, request: Request, server: ServerTransaction, now: float) -> None:
         """An UPDATE: a new offer, or only a new target and timer (RFC 3311 §5.2)."""
         session = self.session
-        refusal = self._in_the_way(request) if request.body else None
+        refusal = self._in_the_way(request) if request.sdp else None
         if refusal is not None:
             server.respond(refusal, now)
             return
         body = b""
-        if request.body:
+        if request.sdp:
             try:
-                body = session.media.answer(request.body)
+                body = session.media.answer(request.sdp)
             except ValueError:
                 server.respond(request.reply(488), now)
                 return
@@ -148,7 +148,7 @@ class Renegotiation:
             server.respond(refusal, now)
             return
         try:
-            body = session.media.answer(request.body) if request.body else session.media.offer()
+            body = session.media.answer(request.sdp) if request.sdp else session.media.offer()
         except ValueError:
             server.respond(request.reply(488), now)
             return
@@ -157,7 +157,7 @@ class Renegotiation:
         except ProtocolError as error:
             server.respond(request.reply(error.status, None), now)
             return
-        self._offered_in_2xx = not request.body
+        self._offered_in_2xx = not request.sdp
         response = session.answer_with(request, body)
         if session.speaks("timer"):
             session.expiry.agree(request, response, now)
@@ -171,7 +171,7 @@ class Renegotiation:
         self._theirs = None
         if self._offered_in_2xx:
             try:
-                self.session.media.accept(ack.body)
+                self.session.media.accept(ack.sdp)
             except ValueError:
                 self.session.hang_up(now, 488, "no usable answer")
                 return

@@ -75,7 +75,7 @@ LEGAL: dict[str, tuple[bytes, int | str]] = {
             body=b"--b\r\nContent-Type: application/sdp\r\n\r\n" + SDP + b"--b--\r\n",
             content_type="multipart/mixed;boundary=b",
         ),
-        415,
+        CALL,
     ),
     "two hundred headers": (sip(more=b"X: 1\r\n" * 200), 200),
     "a Contact's expires that is no number": (

@@ -243,7 +243,12 @@ def test_a_branch_that_is_only_the_cookie_tells_no_transactions_apart() -> None:
             "nothingSupportsThis, nothingSupportsThisEither",
             marks=pytest.mark.rfc(4475, "3.3.5"),
         ),
-        pytest.param("invut", "Accept", "application/sdp", marks=pytest.mark.rfc(4475, "3.3.6")),
+        pytest.param(
+            "invut",
+            "Accept",
+            "application/sdp, multipart/mixed",
+            marks=pytest.mark.rfc(4475, "3.3.6"),
+        ),
     ],
 )
 def test_a_refusal_says_what_would_do(name: str, field: str, value: str) -> None:

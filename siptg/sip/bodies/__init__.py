@@ -1,0 +1,1 @@
+"""What stands behind the empty line: several parts, and the notes of event packages."""
