@@ -4,9 +4,10 @@ What you may do next is the type you hold: an `Incoming` call rings and is answe
 `Outgoing` one is awaited or cancelled, and both become a `Call`.
 """
 
-from siptg.phone.calls import Call, CallFailed, Digit, Held, Incoming, Outgoing, PhoneEvent
+from siptg.phone.calls import Call, Incoming, Outgoing
+from siptg.phone.events import CallFailed, Digit, Held, PhoneEvent, TransferAsked
 from siptg.phone.phone import Phone
-from siptg.sip.events import Answered, Ended, Ringing
+from siptg.sip.events import Answered, Ended, Ringing, TransferProgress
 
 __all__ = [
     "Answered",
@@ -20,4 +21,6 @@ __all__ = [
     "Phone",
     "PhoneEvent",
     "Ringing",
+    "TransferAsked",
+    "TransferProgress",
 ]

@@ -3,105 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Callable
 from typing import Any, TypeVar
+from urllib.parse import quote as percent_encoded
 
 import attrs
 
+from siptg.phone.events import CallFailed, Digit, PhoneEvent
+from siptg.phone.handle import Handle
 from siptg.rtp.audio import Frame, silence
-from siptg.rtp.clock import MediaClock
 from siptg.rtp.stream import MediaStream
 from siptg.rtp.tones import Sound, sound
-from siptg.sip.events import Answered, Ended, Ringing
+from siptg.sip.bodies import dtmf_info
+from siptg.sip.events import Ended, Ringing, TransferProgress
+from siptg.sip.identity import Caller, Diverted, caller_of, diversions
 from siptg.sip.session import Session
 from siptg.sip.uri import NameAddr
 
 T = TypeVar("T")
-
-MAX_EVENTS = 1000
-"""Events kept for a reader that is slow; digits beyond are dropped, never the end of the call."""
-
-
-@attrs.frozen
-class Digit:
-    """The other end pressed a key (RFC 4733)."""
-
-    symbol: str
-
-
-@attrs.frozen
-class Held:
-    """The other end put us on hold, or took us back (RFC 3264 §8.4)."""
-
-    on: bool
-
-
-PhoneEvent = Ringing | Answered | Digit | Held | Ended
-
-
-class CallFailed(Exception):
-    """The call we made ended before it was answered; `ended` says why."""
-
-    def __init__(self, ended: Ended) -> None:
-        super().__init__(f"{ended.status} {ended.reason}")
-        self.ended = ended
-
-
-class Handle:
-    """What Incoming, Outgoing and Call share: one session, its media, and what happened so far."""
-
-    def __init__(self, session: Session, stream: MediaStream, clock: MediaClock) -> None:
-        self.session, self.stream, self.clock = session, stream, clock
-        loop = asyncio.get_running_loop()
-        self.queue: asyncio.Queue[PhoneEvent] = asyncio.Queue()
-        self.ringing: asyncio.Future[Ringing] = loop.create_future()
-        self.answered: asyncio.Future[Answered] = loop.create_future()
-        self.ended: asyncio.Future[Ended] = loop.create_future()
-        self.call: Call | None = None
-        stream.on_digit = lambda symbol: self._tell(Digit(symbol))
-        stream.on_hold = lambda on: self._tell(Held(on))
-        self.task = asyncio.create_task(self._watch(), name=f"phone {session.id}")
-
-    async def _watch(self) -> None:
-        try:
-            async for event in self.session.events():
-                if isinstance(event, Ringing) and not self.ringing.done():
-                    self.ringing.set_result(event)
-                if isinstance(event, Answered) and not self.answered.done():
-                    self.answered.set_result(event)
-                if isinstance(event, Ringing | Answered):
-                    self._tell(event)
-                if isinstance(event, Ended):
-                    self._end(event)
-        finally:
-            self._end(Ended(status=500, reason="the phone was closed", by_remote=False))
-
-    def _tell(self, event: PhoneEvent) -> None:
-        if self.queue.qsize() < MAX_EVENTS or isinstance(event, Ended):
-            self.queue.put_nowait(event)
-
-    def _end(self, event: Ended) -> None:
-        if self.ended.done():
-            return
-        self.ended.set_result(event)
-        self._tell(event)
-        if self.call is not None:
-            self.call.put_down()
-        self.stream.close()
-
-    async def events(self) -> AsyncIterator[PhoneEvent]:
-        """What happens from now on, `Ended` last."""
-        while True:
-            event = await self.queue.get()
-            yield event
-            if isinstance(event, Ended):
-                return
-
-    def talk(self) -> Call:
-        if self.call is None:
-            self.call = Call(self)
-        return self.call
 
 
 class Call:
@@ -140,10 +59,51 @@ class Call:
         self._listeners.append(ear)
         self._lift()
 
-    async def press(self, digits: str) -> None:
-        """Send DTMF (RFC 4733), 100 ms a digit; ValueError for what is not a key."""
+    async def press(self, digits: str, *, info: bool = False) -> None:
+        """Send DTMF, 100 ms a digit, by RFC 4733 or as INFO; ValueError for what is not a key."""
+        if info:
+            for body in [dtmf_info.relay(digit) for digit in digits]:
+                self._handle.session.send_info(dtmf_info.RELAY, body)
+            return
         self.audio.press(digits)
         self._lift()
+
+    async def transfer(self, to: str | Call) -> TransferProgress:
+        """Let them talk to somebody else: an address or number, or whom another call of ours has
+        (attended, RFC 5589 §7). The last word of how that went; after 200 this call is theirs to
+        end.
+        """
+        handle = self._handle
+        if isinstance(to, Call):
+            other = to._handle.session
+            uri = attrs.evolve(other.target, headers=f"Replaces={percent_encoded(other.replaces)}")
+            target = NameAddr(uri)
+        else:
+            target = NameAddr(handle.resolve(to))
+        handle.transfer = asyncio.get_running_loop().create_future()
+        handle.session.refer(target)
+        return await asyncio.shield(handle.transfer)
+
+    async def follow(self) -> Outgoing:
+        """Make the call that the other end asked for by `TransferAsked`, and tell it how that goes.
+        LookupError where nothing was asked for.
+        """
+        handle = self._handle
+        asked, handle.asked = handle.asked, None
+        if asked is None:
+            raise LookupError("nobody asked for a transfer")
+        more = [("Referred-By", str(asked.by))] if asked.by is not None else []
+        if asked.replaces is not None:
+            more.append(("Replaces", asked.replaces))
+        handle.session.accept_refer()
+        outgoing = await handle.dial(asked.target.uri.without_headers(), more)
+        outgoing.report_to(handle.session)
+        return outgoing
+
+    async def refuse(self, status: int = 603) -> None:
+        """Of a `TransferAsked`: no."""
+        self._handle.asked = None
+        self._handle.session.refuse_refer(status)
 
     async def digits(self) -> AsyncIterator[str]:
         """The keys that the other end presses, as they come."""
@@ -195,6 +155,12 @@ class Call:
         self.audio.write(silence(self.audio.rate) if said is None else said)
 
 
+def _talk(handle: Handle) -> Call:
+    if handle.call is None:
+        handle.call = Call(handle)
+    return handle.call
+
+
 class Incoming:
     """Somebody calls. Ring as long as you like, then answer or decline."""
 
@@ -209,11 +175,17 @@ class Incoming:
     @property
     def caller(self) -> NameAddr:
         """Who calls: the asserted identity where the PBX gives one (RFC 3325 §9.1), else From."""
-        asserted = self._handle.session.request.headers.get("P-Asserted-Identity")
-        if asserted is not None:
-            with contextlib.suppress(Exception):  # a malformed one is as good as none
-                return NameAddr.parse_many(asserted)[0]
-        return self._handle.session.remote
+        return self.identity.name_addr
+
+    @property
+    def identity(self) -> Caller:
+        """Who calls, whether the network vouches for it, and whether they want it withheld."""
+        return caller_of(self._handle.session.request)
+
+    @property
+    def diverted(self) -> list[Diverted]:
+        """By whom the call came to us, the latest step first (RFC 5806)."""
+        return diversions(self._handle.session.request)
 
     @property
     def number(self) -> str:
@@ -231,7 +203,7 @@ class Incoming:
     async def answer(self) -> Call:
         """Say 200 with our SDP. `events` tells Answered once the ACK is there."""
         self._handle.session.answer()
-        return self._handle.talk()
+        return _talk(self._handle)
 
     async def decline(self, status: int = 603, reason: str | None = None) -> None:
         self._handle.session.reject(status, reason)
@@ -270,7 +242,7 @@ class Outgoing:
     async def answered(self) -> Call:
         """The call, once the other end has answered; CallFailed with status and reason else."""
         await self._first(self._handle.answered)
-        return self._handle.talk()
+        return _talk(self._handle)
 
     async def cancel(self) -> None:
         """Give up: CANCEL, or BYE where the answer crossed it."""
@@ -281,6 +253,22 @@ class Outgoing:
 
     async def ended(self) -> Ended:
         return await asyncio.shield(self._handle.ended)
+
+    def report_to(self, session: Session) -> None:
+        """Tell a transferor how this call goes (RFC 3515 §2.4.5)."""
+
+        async def report() -> None:
+            handle = self._handle
+            either: set[asyncio.Future[Any]] = {handle.ringing, handle.answered, handle.ended}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if handle.ringing.done() and not handle.answered.done():
+                session.tell_refer(handle.ringing.result().status)
+                either.discard(handle.ringing)
+                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            answered = handle.answered.done()
+            session.tell_refer(200 if answered else max(300, handle.ended.result().status))
+
+        self._handle.also(report())
 
     async def _first(self, what: asyncio.Future[T]) -> T:
         ended = self._handle.ended

@@ -5,23 +5,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Self
 
 import attrs
 
-from siptg.phone.calls import Handle, Incoming, Outgoing
+from siptg.phone.calls import Incoming, Outgoing
+from siptg.phone.handle import Handle
 from siptg.rtp.clock import MediaClock
 from siptg.rtp.stream import MediaStream
 from siptg.sip.account import SipAccount
 from siptg.sip.agent import UserAgent
 from siptg.sip.auth import Digest
+from siptg.sip.door import Door
 from siptg.sip.flow import Flow
 from siptg.sip.ids import Ids
 from siptg.sip.registration import Registration
-from siptg.sip.routing import host_of
+from siptg.sip.routing import host_of, transport_of
 from siptg.sip.session import Session
 from siptg.sip.timers import Times
+from siptg.sip.transport.tls import TlsSettings
 from siptg.sip.uri import NameAddr, Uri
 from siptg.sip.usages.registrar import Registrar
 
@@ -33,7 +36,8 @@ class Phone:
 
     With an address it registers there and stays registered; without one it only listens. A PBX
     gives a `registrar` and a `guard` and calls whom the registrar has. `clock` is shared where
-    several phones run in one process; left out, the phone has its own.
+    several phones run in one process; left out, the phone has its own. The address chooses how it
+    is reached: `sip:1001@pbx.example.com;transport=tls`, where `tls` says whom to trust.
     """
 
     def __init__(
@@ -50,6 +54,10 @@ class Phone:
         clock: MediaClock | None = None,
         guard: Digest | None = None,
         registrar: Registrar | None = None,
+        quirks: Iterable[str] = (),
+        transports: Sequence[str] | None = None,
+        tls: TlsSettings | None = None,
+        door: Door | None = None,
         times: Times | None = None,
         ids: Ids | None = None,
     ) -> None:
@@ -60,14 +68,17 @@ class Phone:
             display_name=display_name,
             proxy=Uri.parse(proxy) if proxy else None,
             expires=expires,
+            quirks=quirks,
         )
         self.codecs = tuple(codecs)
         self.registrar = registrar
         self.registration: Registration | None = None
         self.agent: UserAgent
+        self._transports, self._tls, self._door = transports, tls, door
         self._listen, self._guard, self._times, self._ids = listen, guard, times, ids
         self._clock, self._given_clock = clock, clock
         self._handles: set[Handle] = set()
+        self._hosts = {host_of(self.account.next_hop)} if self.account else set[str]()
         self._stack = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -77,6 +88,9 @@ class Phone:
                 self._clock = await stack.enter_async_context(MediaClock())
             self.agent = UserAgent(
                 (host, port),
+                transports=self._transports or self._wanted_transports(),
+                tls=self._tls,
+                door=self._door,
                 ids=self._ids,
                 times=self._times or Times(),
                 guard=self._guard,
@@ -115,18 +129,34 @@ class Phone:
         `caller` is shown instead of our own name, where there is no account to be bound by.
         ProtocolError says what is wrong with an address.
         """
+        target = self.resolve(to)
+        account = self.account or None
+        if account is None and caller is not None:
+            asked = NameAddr.parse(caller)
+            account = SipAccount(asked.uri, "", display_name=asked.display_name, proxy=target)
+        return await self.dial_uri(target, account=account)
+
+    async def dial_uri(
+        self, to: Uri, more: Iterable[tuple[str, str]] = (), *, account: SipAccount | None = None
+    ) -> Outgoing:
+        """As `dial`, for an address that is parsed; `more` are further headers of the INVITE and
+        `account` is one of those that were added.
+        """
         stream = await self._open()
         try:
-            account = self.account or None
-            if account is None and caller is not None:
-                asked = NameAddr.parse(caller)
-                account = SipAccount(asked.uri, "", display_name=asked.display_name)
-                account = attrs.evolve(account, proxy=self._target(to))
-            session = self.agent.invite(self._target(to), stream, account=account)
+            account = account or self.account or None
+            session = self.agent.invite(to, stream, account=account, more=more)
         except BaseException:
             stream.close()
             raise
         return Outgoing(self._handle(session, stream))
+
+    def add(self, account: SipAccount) -> Registration:
+        """Register one more account over the same socket, and stay so. Hundreds may be added: their
+        first requests are spread, and so are those that follow.
+        """
+        self._hosts.add(host_of(account.next_hop))
+        return self.agent.register(account)
 
     async def incoming(self) -> AsyncIterator[Incoming]:
         """The calls that come, one after another."""
@@ -138,7 +168,7 @@ class Phone:
     def _handle(self, session: Session, stream: MediaStream) -> Handle:
         if self._clock is None:
             raise RuntimeError("the phone is not open: use `async with Phone(…)`")
-        handle = Handle(session, stream, self._clock)
+        handle = Handle(session, stream, self._clock, self)
         self._handles.add(handle)
         handle.task.add_done_callback(lambda _: self._handles.discard(handle))
         return handle
@@ -146,7 +176,8 @@ class Phone:
     async def _open(self) -> MediaStream:
         return await MediaStream.open(self.agent.address[0], codecs=self.codecs)
 
-    def _target(self, to: str) -> Uri:
+    def resolve(self, to: str) -> Uri:
+        """A number of our PBX or an address, as an address. ValueError without either."""
         if to.startswith(("sip:", "sips:", "tel:")):
             return Uri.parse(to)
         if self.account:
@@ -157,12 +188,15 @@ class Phone:
             )
         raise ValueError(f"{to!r} has no host, and this phone has no account to take one from")
 
+    def _wanted_transports(self) -> Sequence[str]:
+        """UDP and TCP, and what the account's address asks for."""
+        asked = transport_of(self.account.next_hop) if self.account else None
+        return ("UDP", "TCP") if asked in (None, "UDP", "TCP") else ("UDP", "TCP", asked)
+
     def _is_our_pbx(self, flow: Flow) -> bool:
         """Calls for an account come from where it registers, and from nowhere else (SE-9)."""
-        if not self.account:
-            return False
-        host = host_of(self.account.next_hop)
-        return flow.remote[0] == self.agent.stack.routing.hosts.get(host, host)
+        hosts = self.agent.stack.routing.hosts
+        return any(flow.remote[0] == hosts.get(host, host) for host in self._hosts)
 
     async def _near_address(self) -> str:
         """The address of ours from which the PBX is reached; loopback where there is none."""

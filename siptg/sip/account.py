@@ -25,6 +25,8 @@ class SipAccount:
     """Seconds that a registration shall hold."""
     session_expires: int = 1800
     """Seconds of the session timer that our calls ask for (RFC 4028); 0 for none."""
+    keep_alive: float = 25.0
+    """Seconds between keep-alives of a registration over UDP; 0 for none (RFC 5626 §4.4.1)."""
     anonymous: bool = False
     """Withhold our number from whoever is called; our proxy knows it (RFC 3323, RFC 3325)."""
     asserted: NameAddr | None = None

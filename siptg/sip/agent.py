@@ -49,6 +49,8 @@ log = logging.getLogger(__name__)
 
 MOST_WAITING = 256
 """Incoming calls that nobody has taken yet; one more is answered 503."""
+REGISTERS_A_SECOND = 200
+"""Of accounts that are added together: a registrar takes a burst for an attack."""
 CLOSE_WITHIN = 2.0
 
 Trace = Callable[[str, float, Address, bytes], None]
@@ -104,6 +106,7 @@ class UserAgent:
         self._subscriptions: dict[SubscriptionUsage, Subscription] = {}
         self._incoming: Mailbox[Session] = Mailbox()
         self._requests: Mailbox[Request] = Mailbox()
+        self._next_register = float("-inf")
         self._pumping = False
         self._closing = False
 
@@ -140,15 +143,25 @@ class UserAgent:
         """Register now and stay registered until the registration, or the agent, is closed."""
         registration = Registration(self, account)
         self._registrations.add(registration)
-        registration.begin()
+        at = max(self.now(), self._next_register)
+        self._next_register = at + 1 / REGISTERS_A_SECOND
+        registration.begin(at - self.now())
         return registration
 
     def invite(
-        self, to: Uri | NameAddr, media: Media, *, account: SipAccount | None = None
+        self,
+        to: Uri | NameAddr,
+        media: Media,
+        *,
+        account: SipAccount | None = None,
+        more: Iterable[tuple[str, str]] = (),
     ) -> Session:
-        """Call somebody. The INVITE leaves as soon as the next hop's name is looked up."""
+        """Call somebody, with further headers. The INVITE leaves as soon as the next hop's name is
+        looked up.
+        """
         name_addr = to if isinstance(to, NameAddr) else NameAddr(to)
         session = Session(self, name_addr, media)
+        session.more = tuple(more)
         session.place(account or self._nobody())
         return session
 

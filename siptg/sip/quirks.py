@@ -12,6 +12,8 @@ QUIRKS = {
     "no-update": "send re-INVITE where UPDATE would do (RFC 3311)",
     "no-timer": "neither ask for nor agree to session timers (RFC 4028)",
     "no-replaces": "do not take over calls by Replaces (RFC 3891)",
+    "stun-keepalive": "keep a UDP path open by STUN, not by CRLF (RFC 5626 §4.4.2)",
+    "nat-target": "send to where a call's messages come from (against RFC 3261 §12.2.1.1)",
     "late-offer": "send INVITE without SDP and answer the offer of the 2xx (RFC 3261 §13.2.1)",
 }
 """What each does, in a sentence."""

@@ -58,8 +58,11 @@ class Registration:
         self._waiting: set[asyncio.Future[None]] = set()
         self._task: asyncio.Task[None] | None = None
 
-    def begin(self) -> None:
-        self._task = asyncio.create_task(self._begin(), name=f"register {self.account.uri.host}")
+    def begin(self, wait: float = 0.0) -> None:
+        """Register, after `wait` seconds."""
+        self._task = asyncio.create_task(
+            self._begin(wait), name=f"register {self.account.uri.host}"
+        )
 
     async def ready(self) -> None:
         """Wait until it holds; RegistrationFailed where the registrar refuses or is not reached."""
@@ -106,7 +109,9 @@ class Registration:
         finally:
             self._waiting.discard(waiting)
 
-    async def _begin(self) -> None:
+    async def _begin(self, wait: float) -> None:
+        if wait > 0:
+            await asyncio.sleep(wait)
         agent = self._agent
         while True:
             try:

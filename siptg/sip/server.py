@@ -24,7 +24,7 @@ from siptg.sip.transactions.invite_server import InviteServer
 from siptg.sip.transactions.server import Server
 from siptg.sip.transactions.table import ServerTransaction
 from siptg.sip.usages.expiry import too_short
-from siptg.sip.usages.inside import ALLOW, EXTENSIONS
+from siptg.sip.usages.inside import ALLOW, EXTENSIONS, capabilities
 from siptg.sip.usages.invite import InviteSession
 from siptg.sip.usages.registrar import Registrar
 from siptg.sip.usages.states import State
@@ -154,10 +154,7 @@ class Front:
             case "INVITE":
                 self._invite(request, server, flow, now)
             case "OPTIONS":
-                response = request.reply(200, to_tag=stack.ids.tag())
-                response.headers.add("Allow", ALLOW)
-                response.headers.add("Accept", "application/sdp")
-                self._reply(server, response, now)
+                self._reply(server, capabilities(request), now)
             case "REGISTER" if self.registrar is not None:
                 self._register(request, server, flow, now)
             case "MESSAGE" | "NOTIFY" if stack.takes_requests:

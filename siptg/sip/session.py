@@ -11,7 +11,7 @@ from siptg.sip.errors import LocalError
 from siptg.sip.events import Ended, SessionEvent
 from siptg.sip.mailbox import Mailbox
 from siptg.sip.message import Request
-from siptg.sip.uri import NameAddr
+from siptg.sip.uri import NameAddr, Uri
 from siptg.sip.usages.core import Media
 from siptg.sip.usages.invite import InviteSession
 from siptg.sip.usages.states import State
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Session:
     """One call, theirs or ours. Made by `UserAgent.invite` and `UserAgent.sessions`."""
 
-    __slots__ = ("_agent", "_events", "_media", "_placing", "_usage", "over", "remote")
+    __slots__ = ("_agent", "_events", "_media", "_placing", "_usage", "more", "over", "remote")
 
     def __init__(self, agent: UserAgent, remote: NameAddr, media: Media | None) -> None:
         self.remote = remote
@@ -31,6 +31,8 @@ class Session:
         self.over: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
         self._agent, self._media = agent, media
         self._usage: InviteSession | None = None
+        self.more: tuple[tuple[str, str], ...] = ()
+        """Further headers of our INVITE."""
         self._events: Mailbox[SessionEvent] = Mailbox()
         self._placing: asyncio.Task[None] | None = None
 
@@ -104,6 +106,47 @@ class Session:
             self._usage.send("INFO", content_type, body, self._agent.now())
             self._agent.pump()
 
+    def refer(self, target: NameAddr) -> None:
+        """Ask them to call somebody instead (RFC 3515); `TransferProgress` events tell."""
+        if self._usage is not None and self._usage.state is State.CONFIRMED:
+            self._usage.transfers.send(target, self._agent.now())
+            self._agent.pump()
+
+    def accept_refer(self) -> None:
+        """Of a `Referred` event: 202. What comes of it is for `tell_refer` to say."""
+        if self._usage is not None:
+            self._usage.transfers.accept(self._agent.now())
+            self._agent.pump()
+
+    def tell_refer(self, status: int) -> None:
+        """How the call they asked for goes; a final status is the last word."""
+        if self._usage is not None and self._usage.state is State.CONFIRMED:
+            self._usage.transfers.tell(status, self._agent.now())
+            self._agent.pump()
+
+    def refuse_refer(self, status: int = 603) -> None:
+        if self._usage is not None:
+            self._usage.transfers.refuse(self._agent.now(), status)
+            self._agent.pump()
+
+    @property
+    def replaces(self) -> str:
+        """What another call of theirs says to take this one's place (RFC 3891 §3); LocalError
+        without a dialog.
+        """
+        dialog = self._usage.dialog if self._usage else None
+        if dialog is None:
+            raise LocalError("no dialog yet")
+        return f"{dialog.call_id};to-tag={dialog.remote.tag};from-tag={dialog.local.tag}"
+
+    @property
+    def target(self) -> Uri:
+        """Where they are reached inside this call; LocalError without a dialog."""
+        dialog = self._usage.dialog if self._usage else None
+        if dialog is None:
+            raise LocalError("no dialog yet")
+        return dialog.target
+
     # the agent's side
 
     def take(self, usage: InviteSession) -> None:
@@ -126,7 +169,7 @@ class Session:
             raise LocalError("no media to call with")
         try:
             usage = agent.stack.invite(
-                self.remote, media, account, flow, agent.now(), others=others
+                self.remote, media, account, flow, agent.now(), more=self.more, others=others
             )
         except ValueError as error:
             self.tell(Ended(488, str(error), by_remote=False))

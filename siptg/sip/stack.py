@@ -22,6 +22,7 @@ from siptg.sip.message import Request, Response
 from siptg.sip.parser import LIMITS, Limits, is_keepalive, parse
 from siptg.sip.routing import LARGEST_DATAGRAM, Routing, host_of, is_address
 from siptg.sip.server import Front
+from siptg.sip.stun import StunDesk, StunUser, is_stun
 from siptg.sip.timers import Times
 from siptg.sip.transactions.base import ClientUser
 from siptg.sip.transactions.client import Client
@@ -88,6 +89,7 @@ class Stack:
         """Told of places that did not answer, so that others come before them for a while."""
         self.alias: Callable[[Flow, Address], None] | None = None
         """Told of connections that may be used for requests to an address (RFC 5923 §4)."""
+        self._stun = StunDesk()
         self._lookups: list[tuple[Uri, Found]] = []
         self._wires: dict[Flow, _Wire] = {}
         self._front = Front(self, guard, registrar, trusts, door or Door(random=self.ids.random))
@@ -100,6 +102,12 @@ class Stack:
         """A datagram came. Nothing in it can raise: what is wrong is answered or counted."""
         if is_keepalive(data):
             self.counters["keepalive"] += 1
+            return
+        if data[0] < 4 and is_stun(data):
+            self.counters["stun"] += 1
+            answer = self._stun.receive(data, flow.remote, now)
+            if answer is not None:
+                self.put(flow, answer)
             return
         try:
             message = parse(data, self.limits)
@@ -321,6 +329,9 @@ class Stack:
 
     def emit(self, usage: Any, event: SessionEvent) -> None:
         self._events.append((usage, event))
+
+    def expect_stun(self, transaction: bytes, user: StunUser | None) -> None:
+        self._stun.expect(transaction, user)
 
     def learn(self, address: Uri, standing: Standing) -> None:
         if standing == Standing():

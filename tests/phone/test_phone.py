@@ -14,13 +14,18 @@ from pathlib import Path
 import pytest
 
 import siptg
-from siptg.phone import Call, CallFailed, Digit, Held, Incoming, Phone
+from siptg.phone import Call, CallFailed, Digit, Held, Incoming, Phone, TransferAsked
 from siptg.rtp.goertzel import Ear
+from siptg.sip.account import SipAccount
 from siptg.sip.auth import Digest
 from siptg.sip.ids import Ids
 from siptg.sip.registration import RegistrationFailed
 from siptg.sip.timers import Times
+from siptg.sip.transport.tls import TlsSettings
+from siptg.sip.uri import Uri
 from siptg.sip.usages.registrar import Registrar
+from siptg.sip.usages.registration import Given as RegistrationGiven
+from tests.support.agents import certificates
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -202,3 +207,141 @@ def test_the_shop_window_is_whole_and_lazy() -> None:
     assert ran.stdout.strip() == "False", ran.stderr
     with pytest.raises(AttributeError, match="no attribute 'Telephone'"):
         _ = siptg.Telephone
+
+
+async def ring(at: Phone, seconds: float = 3.0) -> Call:
+    """The next call of a phone, answered."""
+    incoming = await asyncio.wait_for(anext(at.incoming()), seconds)
+    return await incoming.answer()
+
+
+async def asked(call: Call) -> TransferAsked:
+    """The transfer that the other end wants."""
+    async with asyncio.timeout(5):
+        async for event in call.events():
+            if isinstance(event, TransferAsked):
+                return event
+    raise AssertionError("no transfer")
+
+
+def at(phone: Phone, user: str = "x") -> str:
+    return f"sip:{user}@127.0.0.1:{phone.address[1]}"
+
+
+@pytest.mark.world
+@pytest.mark.rfc(5589, "6")
+async def test_a_blind_transfer_joins_the_two_others() -> None:
+    loop = ("127.0.0.1", 0)
+    async with Phone(listen=loop) as a, Phone(listen=loop) as b, Phone(listen=loop) as c:
+        first, theirs = await asyncio.gather((await a.dial(at(b))).answered(), ring(b))
+        asking = asyncio.create_task(first.transfer(at(c)))
+        event = await asked(theirs)
+        assert event.target.uri.port == c.address[1]
+        outgoing = await theirs.follow()
+        joined, heard = await asyncio.gather(outgoing.answered(), ring(c))
+        progress = await asyncio.wait_for(asking, 3)
+        assert (progress.status, progress.over) == (200, True)
+        await first.hangup()
+        ear = Ear(8000, 0.3)
+        heard.listen(ear.write)
+        await joined.play("tone:440/600")
+        assert ear.hz() == pytest.approx(440, abs=4)
+
+
+@pytest.mark.world
+@pytest.mark.rfc(5589, "7")
+@pytest.mark.rfc(3891, "3")
+async def test_an_attended_transfer_takes_the_place_of_the_call_it_names() -> None:
+    loop = ("127.0.0.1", 0)
+    async with Phone(listen=loop) as a, Phone(listen=loop) as b, Phone(listen=loop) as c:
+        to_b, of_b = await asyncio.gather((await a.dial(at(b))).answered(), ring(b))
+        to_c, of_c = await asyncio.gather((await a.dial(at(c))).answered(), ring(c))
+        asking = asyncio.create_task(to_b.transfer(to_c))
+        await asked(of_b)
+        outgoing = await of_b.follow()
+        _, new_of_c = await asyncio.gather(outgoing.answered(), ring(c))
+        assert (await asyncio.wait_for(asking, 3)).status == 200
+        assert (await asyncio.wait_for(to_c.ended(), 3)).by_remote
+        assert (await asyncio.wait_for(of_c.ended(), 3)).reason == "replaced"
+        assert new_of_c.remote.uri.user is not None
+
+
+@pytest.mark.world
+async def test_a_refused_or_failed_transfer_is_told() -> None:
+    loop = ("127.0.0.1", 0)
+    async with Phone(listen=loop) as a, Phone(listen=loop) as b:
+        first, theirs = await asyncio.gather((await a.dial(at(b))).answered(), ring(b))
+        for refuse in (True, False):
+            asking = asyncio.create_task(first.transfer("sip:nobody@127.0.0.1:9"))
+            await asked(theirs)
+            if refuse:
+                await theirs.refuse()
+            else:
+                await theirs.follow()
+            assert (await asyncio.wait_for(asking, 3)).status == (603 if refuse else 503)
+        with pytest.raises(LookupError):
+            await theirs.follow()
+
+
+@pytest.mark.world
+@pytest.mark.rfc(6086, "4.2.2")
+async def test_keys_cross_as_info_too() -> None:
+    loop = ("127.0.0.1", 0)
+    async with Phone(listen=loop) as a, Phone(listen=loop) as b:
+        ours, theirs = await asyncio.gather((await a.dial(at(b))).answered(), ring(b))
+        await ours.press("7*", info=True)
+        keys = [await asyncio.wait_for(anext(theirs.digits()), 2) for _ in range(2)]
+        assert keys == ["7", "*"]
+        with pytest.raises(ValueError, match="not a key"):
+            await ours.press("x", info=True)
+
+
+async def test_hundreds_of_accounts_share_one_socket_and_are_not_a_burst() -> None:
+    secrets = {f"u{n}": f"p{n}" for n in range(200)}
+    kept = Registrar()
+    guard = Digest("pbx", secrets.get, Ids())
+    async with Phone(listen=("127.0.0.1", 0), guard=guard, registrar=kept) as pbx_phone:
+        port = pbx_phone.address[1]
+        async with Phone(listen=("127.0.0.1", 0)) as phone:
+            begun = asyncio.get_running_loop().time()
+            held = [
+                phone.add(SipAccount(Uri.parse(f"sip:{user}@127.0.0.1:{port}"), secret))
+                for user, secret in secrets.items()
+            ]
+            async with asyncio.timeout(20):
+                await asyncio.gather(*(registration.ready() for registration in held))
+            assert asyncio.get_running_loop().time() - begun > 0.9
+            assert len(kept) == 200
+            refreshes = sorted(
+                due
+                for due, _, _, timer in phone.agent.stack.timers._heap
+                if timer is RegistrationGiven.AGAIN
+            )
+            assert refreshes[-1] - refreshes[0] > 20  # of 300 s granted
+        assert len(kept) == 0
+
+
+@pytest.mark.rfc(3261, "26.3.1")
+@pytest.mark.world
+async def test_a_phone_over_tls(tmp_path: Path) -> None:
+    tls = certificates(tmp_path, "localhost")
+    guard = Digest("pbx", {"alice": "secret"}.get, Ids())
+    async with Phone(
+        listen=("127.0.0.1", 0),
+        guard=guard,
+        registrar=Registrar(),
+        transports=("UDP", "TLS"),
+        tls=tls,
+    ) as at_pbx:
+        port = at_pbx.agent.address_of("TLS")[1]
+        address = f"sip:alice@localhost:{port};transport=tls"
+        trusting = TlsSettings(authorities=tls.authorities)
+        async with Phone(address, password="secret", tls=trusting) as phone:
+            await phone.ready()
+            outgoing = await phone.dial("100")
+            incoming = await asyncio.wait_for(anext(at_pbx.incoming()), 3)
+            await incoming.answer()
+            call = await outgoing.answered()
+            assert {u.flow.transport for u in phone.agent.stack.registrations} == {"TLS"}
+            await call.hangup()
+            await call.ended()

@@ -40,7 +40,7 @@ class Wire:
         for stack in self.stacks.values():
             for flow, data in stack.outgoing():
                 gone = next(self.lost)
-                words = data.split(b"\r\n", 1)[0].decode().split(" ")
+                words = data.split(b"\r\n", 1)[0].decode("latin-1").split(" ")
                 name = words[1] if words[0] == "SIP/2.0" else words[0]
                 self.transcript.append((round(self.now, 3), f"{name}{' lost' if gone else ''}"))
                 if not gone:

@@ -53,14 +53,12 @@ def _parts(content_type: str, body: bytes, depth: int) -> list[Part]:
         return []
     mark = b"--" + boundary.encode("utf-8", "surrogateescape")
     found: list[Part] = []
-    for piece in re.split(rb"(?:\A|\r?\n)" + re.escape(mark), body)[1 : MOST_PARTS + 1]:
+    delimiter = rb"(?:\A|\r?\n)" + re.escape(mark) + rb"(?=--|[ \t]*\r?\n)"
+    for piece in re.split(delimiter, body)[1 : MOST_PARTS + 1]:
         if piece.startswith(b"--"):
             break
-        inner = piece.lstrip(b" \t")
-        if not inner.startswith((b"\r\n", b"\n")):
-            continue  # a longer boundary that begins like ours
-        found += _part(inner, depth)
-    return found
+        found += _part(piece.lstrip(b" \t"), depth)
+    return found[:MOST_PARTS]
 
 
 def _part(piece: bytes, depth: int) -> list[Part]:

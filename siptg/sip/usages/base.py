@@ -208,8 +208,9 @@ class SessionBase(abc.ABC):
     def dispatch(
         self, request: Request, user: ClientUser, now: float, dialog: Dialog | None = None
     ) -> None:
-        dialog = dialog or self.dialog
-        hop = self.core.hop(dialog.next_hop, self.flow) if dialog else self.flow
+        dialog, hop = dialog or self.dialog, self.flow
+        if dialog is not None and (dialog.routes or "nat-target" not in self.quirks):
+            hop = self.core.hop(dialog.next_hop, self.flow)
         self.core.start(request, user, hop, now)
 
     def authorized(self, request: Request, response: Response, now: float) -> Request | None:

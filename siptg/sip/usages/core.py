@@ -9,6 +9,7 @@ from siptg.sip.events import SessionEvent
 from siptg.sip.flow import Flow
 from siptg.sip.ids import Ids
 from siptg.sip.message import Request
+from siptg.sip.stun import StunUser
 from siptg.sip.timers import Times
 from siptg.sip.transactions.base import ClientUser
 from siptg.sip.uri import Uri
@@ -66,6 +67,10 @@ class Core(Protocol):
     def send_again(self, data: bytes, flow: Flow) -> None: ...
 
     def emit(self, usage: Any, event: SessionEvent) -> None: ...
+
+    def expect_stun(self, transaction: bytes, user: StunUser | None) -> None:
+        """Whose `told` hears of the answer to a STUN request of ours; None takes that back."""
+        ...
 
     def learn(self, address: Uri, standing: Any) -> None:
         """What a registrar told one of our accounts (usages.first.Standing)."""

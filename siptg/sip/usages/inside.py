@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from siptg.sip.events import InfoReceived, MessageReceived
-from siptg.sip.message import Request
+from siptg.sip.message import Request, Response
 from siptg.sip.transactions.invite_server import InviteServer
 from siptg.sip.transactions.table import ServerTransaction
 from siptg.sip.usages.states import Given, State
@@ -79,11 +79,16 @@ def _notify(
 def _options(
     session: InviteSession, request: Request, server: ServerTransaction, now: float
 ) -> None:
+    server.respond(capabilities(request), now)
+
+
+def capabilities(request: Request) -> Response:
+    """The answer to an OPTIONS (RFC 3261 §11.2)."""
     response = request.reply(200)
     response.headers.add("Allow", ALLOW)
-    response.headers.add("Accept", "application/sdp, message/sipfrag")
+    response.headers.add("Accept", "application/sdp, multipart/mixed, message/sipfrag")
     response.headers.add("Supported", ", ".join(EXTENSIONS))
-    server.respond(response, now)
+    return response
 
 
 Handler = Callable[["InviteSession", Request, ServerTransaction, float], None]
@@ -115,4 +120,4 @@ def receive(
     handler(session, request, server, now)
 
 
-__all__ = ["ALLOW", "EXTENSIONS", "receive"]
+__all__ = ["ALLOW", "EXTENSIONS", "capabilities", "receive"]

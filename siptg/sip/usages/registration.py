@@ -17,6 +17,7 @@ from siptg.sip.uri import NameAddr, Uri
 from siptg.sip.usages.answers import is_stale
 from siptg.sip.usages.core import Core
 from siptg.sip.usages.first import Standing
+from siptg.sip.usages.keepalive import KeepAlive
 
 REFUSED_TRIES, REFUSED_WAIT = 3, 60.0
 """A wrong password is tried again once a minute, three times, then no more (ER-1, wrong_login)."""
@@ -66,6 +67,7 @@ class RegistrationUsage:
     others: list[Flow] = attrs.field(factory=list)
     """Further ways to the registrar."""
     _digest: DigestClient = attrs.field(init=False)
+    _alive: KeepAlive = attrs.field(init=False)
     _call_id: str = attrs.field(init=False)
     _tag: str = attrs.field(init=False)
     _sequence: int = 0
@@ -80,6 +82,7 @@ class RegistrationUsage:
 
     def __attrs_post_init__(self) -> None:
         self._digest = DigestClient(self.account.credentials, self.core.ids)
+        self._alive = KeepAlive(self, self.account.keep_alive)
         self._call_id, self._tag = self.core.ids.call_id(), self.core.ids.tag()
         self._expires = self.account.expires
 
@@ -202,6 +205,7 @@ class RegistrationUsage:
             if contact.uri.equals(ours) and own and own.isdigit():
                 granted = int(own)
         self._learn(response)
+        self._alive.start(now)
         held = max(1, self._expires if granted is None else granted)
         self.core.timers.set(
             self, Given.AGAIN, now + held * (REFRESH_AT + SPREAD * self.core.ids.random())
@@ -246,6 +250,7 @@ class RegistrationUsage:
 
     def _stop(self, now: float, _: object) -> None:
         self.core.timers.cancel(self, *Given)
+        self._alive.stop()
         self.core.forget(self)
         self.changed()
 

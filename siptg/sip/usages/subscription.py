@@ -104,10 +104,8 @@ class SubscriptionUsage:
 
     # answers to our SUBSCRIBE
 
-    def response(self, response: Response, now: float) -> None:
+    def answered(self, response: Response, now: float) -> None:
         status = response.status
-        if status < 200:
-            return
         if status < 300:
             given = Given.ACCEPTED
         elif status in (401, 407) and self._can_answer(response):
@@ -124,9 +122,12 @@ class SubscriptionUsage:
             self.why = f"{status} {response.reason}"
         step(self, TABLE, given, now, response)
 
-    def failed(self, status: int, why: str, now: float) -> None:
+    def unanswered(self, status: int, why: str, now: float) -> None:
         self.why = f"{status} {why}"
         step(self, TABLE, Given.TROUBLE, now, None)
+
+    def is_current(self, request: Request) -> bool:
+        return request is self._request
 
     def _can_answer(self, response: Response) -> bool:
         self._challenges += 1
@@ -231,7 +232,7 @@ class SubscriptionUsage:
         hop = self.flow
         if self.dialog is not None:
             hop = self.core.hop(self.dialog.next_hop, self.flow)
-        self.core.start(request, self, hop, now)
+        self.core.start(request, _Asked(self, request), hop, now)
 
     def _answer(self, now: float, response: Response) -> None:
         if self._request is None or self._digest is None:
@@ -286,6 +287,22 @@ class SubscriptionUsage:
         self.core.timers.cancel(self, *Given)
         self.core.forget(self)
         self.core.emit(self, SubscriptionEnded(self.why))
+
+
+@attrs.define(eq=False)
+class _Asked:
+    """One SUBSCRIBE: what comes of it matters as long as no other one has followed."""
+
+    usage: SubscriptionUsage
+    request: Request
+
+    def response(self, response: Response, now: float) -> None:
+        if response.status >= 200 and self.usage.is_current(self.request):
+            self.usage.answered(response, now)
+
+    def failed(self, status: int, why: str, now: float) -> None:
+        if self.usage.is_current(self.request):
+            self.usage.unanswered(status, why, now)
 
 
 _U = SubscriptionUsage
