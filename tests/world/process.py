@@ -45,9 +45,14 @@ def sip_uri(user: str, address: tuple[str, int]) -> str:
 
 
 def udp_is_bound(port: int) -> bool:
+    return is_bound(port, "udp")
+
+
+def is_bound(port: int, kind: str) -> bool:
     """Whether some program listens there; asking the kernel's list disturbs nobody."""
-    rows = Path("/proc/net/udp").read_text().splitlines()[1:]
-    return any(int(row.split()[1].rpartition(":")[2], 16) == port for row in rows)
+    rows = Path(f"/proc/net/{kind}").read_text().splitlines()[1:]
+    listening = [row for row in rows if kind == "udp" or row.split()[3] == "0A"]
+    return any(int(row.split()[1].rpartition(":")[2], 16) == port for row in listening)
 
 
 class Program:

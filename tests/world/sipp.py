@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
-from tests.world.process import Program, free_ports, need, udp_is_bound
+from tests.world.process import Program, free_ports, is_bound, need
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 SEND = re.compile(r"<send\s+((?:[\w-]+=(?:\"[^\"]*\"|'[^']*')\s*)+)/>")
@@ -74,6 +74,7 @@ class Sipp(Program):
         repeats: bool = False,
         echo: bool = False,
         keys: Mapping[str, object] | None = None,
+        transport: str = "u1",
     ) -> None:
         """`hold` is what `<pause/>` lasts, `repeats` shows repeated messages to the scenario where
         SIPp would hide them, `echo` sends all RTP back, `keys` are further `[words]` of its own."""
@@ -84,10 +85,12 @@ class Sipp(Program):
         file = folder / f"{name}.xml"
         file.write_text(scenario(name))
         words = {"ear": self.media_port, "caller": (credentials or ["sipp"])[0], **(keys or {})}
+        self._tcp = transport.startswith("t")
+        self._connects = self._tcp and remote is not None
         super().__init__(
             [
                 *("sipp", *([f"{remote[0]}:{remote[1]}"] if remote else [])),
-                *("-sf", str(file), "-s", service, "-t", "u1", "-nostdin"),
+                *("-sf", str(file), "-s", service, "-t", transport, "-nostdin"),
                 *("-i", "127.0.0.1", "-p", str(self.address[1])),
                 *("-mi", "127.0.0.1", "-mp", str(self.media_port)),
                 *("-m", str(calls), "-r", str(rate), "-d", str(round(hold * 1000))),
@@ -104,7 +107,9 @@ class Sipp(Program):
 
     async def __aenter__(self) -> Self:
         async def listens() -> bool:
-            return udp_is_bound(self.address[1])
+            if self._connects:
+                return True
+            return is_bound(self.address[1], "tcp" if self._tcp else "udp")
 
         await self.start(listens)
         return self
