@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-PEERS  := sip-tester baresip-core iproute2 libopus0
+PEERS  := sip-tester baresip-core kamailio kamailio-tls-modules linphone-cli sipsak iproute2 libopus0
+TOOLS  := sipp baresip kamailio linphonec sipsak ip
 
 .PHONY: help venv demo test check bench pictures peers clean
 
@@ -45,10 +46,10 @@ pictures: $(VENV)/.dev            ## docs/states from the tables of the state ma
 	$(BIN)/python -m tests.machines
 
 peers:            ## the foreign programs that the world tests talk to, where we may install them
-	@if command -v sipp >/dev/null && command -v baresip >/dev/null && command -v ip >/dev/null; then :; \
+	@if command -v $(TOOLS) >/dev/null && [ $$(command -v $(TOOLS) | wc -l) = $(words $(TOOLS)) ]; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  echo "installing $(PEERS)"; \
-	  apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y $(PEERS) >/dev/null; \
+	  apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $(PEERS) >/dev/null; \
 	else echo "not root: install the peers for the world tests with: apt-get install $(PEERS)"; fi
 
 clean:            ## what was made here
