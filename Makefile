@@ -46,7 +46,7 @@ pictures: $(VENV)/.dev            ## docs/states from the tables of the state ma
 	$(BIN)/python -m tests.machines
 
 peers:            ## the foreign programs that the world tests talk to, where we may install them
-	@if command -v $(TOOLS) >/dev/null && [ $$(command -v $(TOOLS) | wc -l) = $(words $(TOOLS)) ]; then :; \
+	@if which $(TOOLS) >/dev/null 2>&1; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  echo "installing $(PEERS)"; \
 	  apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $(PEERS) >/dev/null; \

@@ -1,0 +1,57 @@
+"""Where fuzzing begins: good messages of each kind, and the words they are made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.fuzz.targets import SEPARATOR
+from tests.sip.torture.messages import SDP, sip
+from tests.sip.torture.test_ours import LEGAL, WRONG
+
+TO = "<sip:bob@192.0.2.222>;tag=x"
+WORDS = """
+INVITE ACK BYE CANCEL OPTIONS REGISTER PRACK UPDATE INFO MESSAGE REFER NOTIFY SUBSCRIBE SIP/2.0
+Via: From: To: Call-ID: CSeq: Contact: Route: Record-Route: Max-Forwards: Require: Supported:
+Content-Length: Content-Type: RSeq: RAck: Session-Expires: Min-SE: Replaces: Refer-To: Event:
+Subscription-State: Authorization: Proxy-Authenticate: WWW-Authenticate: Expires: Path:
+Service-Route: z9hG4bK ;tag= ;branch= ;rport ;received= ;lr ;transport=tcp ;expires= 100rel timer
+replaces application/sdp multipart/mixed;boundary= message/sipfrag sips: tel: Digest nonce= realm=
+qop="auth" algorithm=SHA-256 terminated;reason= active;expires= \\x0d\\x0a
+"""
+
+
+def conversations() -> list[bytes]:
+    """Several messages in one input, as a stack hears them."""
+    invite = sip("INVITE", body=SDP)
+    ack = sip("ACK", to=TO, via="SIP/2.0/UDP 192.0.2.111;branch=z9hG4bKack")
+    later = [
+        sip(method, to=TO, cseq=f"{n} {method}", via=f"SIP/2.0/UDP h;branch=z9hG4bK{n}")
+        for n, method in enumerate(("INFO", "UPDATE", "REFER", "PRACK", "NOTIFY", "BYE"), 2)
+    ]
+    answers = [
+        sip(method, first=f"SIP/2.0 {status} X", to=TO)
+        for method in ("INVITE", "REGISTER", "SUBSCRIBE")
+        for status in (100, 180, 183, 200, 302, 401, 407, 420, 422, 481, 491, 503, 603)
+    ]
+    return [
+        SEPARATOR.join([invite, ack, *later]),
+        SEPARATOR.join([invite, sip("CANCEL"), ack]),
+        *(SEPARATOR.join(answers[n : n + 4]) for n in range(0, len(answers), 4)),
+    ]
+
+
+def write(folder: Path, target: str) -> Path:
+    """A corpus for a target, and beside it the dictionary; the path of the dictionary."""
+    folder.mkdir(parents=True, exist_ok=True)
+    seeds = [data for data, _ in (LEGAL | WRONG).values()]
+    if target == "stack":
+        seeds = conversations() + seeds
+    if target == "sdp":
+        seeds = [SDP, SDP + b"a=sendonly\r\na=rtpmap:8 PCMA/8000\r\n", b"v=0\r\n"]
+    for n, data in enumerate(seeds):
+        (folder / f"{n:03}").write_bytes(data[:4096])
+    words = folder.parent / "words.dict"
+    words.write_text(
+        "".join(f'"{word.replace(chr(34), chr(92) + chr(34))}"\n' for word in WORDS.split())
+    )
+    return words
