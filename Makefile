@@ -42,8 +42,9 @@ check: $(VENV)/.dev            ## format, lint, types, import contracts
 bench: $(VENV)/.dev            ## benchmarks.json and a table, peers in the same run
 	$(BIN)/python -m bench
 
-pictures: $(VENV)/.dev            ## docs/states from the tables of the state machines
+pictures: $(VENV)/.dev            ## docs/states and docs/rfc.md, from tables and tests
 	$(BIN)/python -m tests.machines
+	$(BIN)/python -m tests.rfcs
 
 peers:            ## the foreign programs that the world tests talk to, where we may install them
 	@if which $(TOOLS) >/dev/null 2>&1; then :; \

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.machines import PICTURES, ROOT, machines
+from tests.rfcs import PAGE, page
 
 ROOMS = ("siptg", "tests", "bench", "examples", "conformance")
 FILES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
@@ -63,6 +64,10 @@ def test_every_machine_is_drawn_as_it_is_written() -> None:
     drawn = {path.name: path.read_text() for path in PICTURES.glob("*.md")}
     assert drawn.keys() == written.keys(), "run: make pictures"
     assert [name for name in written if written[name] != drawn[name]] == [], "run: make pictures"
+
+
+def test_every_feature_names_a_test_and_the_page_is_as_it_is_made() -> None:
+    assert PAGE.read_text() == page(), "run: make pictures"
 
 
 def test_no_tracked_file_names_a_folder_of_the_machine_it_was_written_on() -> None:

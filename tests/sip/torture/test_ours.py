@@ -178,6 +178,7 @@ def test_an_odd_message_has_the_outcome_it_must_have(
     assert uas.is_empty()
 
 
+@pytest.mark.rfc(3261, "7.3.3")
 @pytest.mark.rfc(3261, "8.2.6.2")
 @pytest.mark.parametrize("name", [name for name, (_, status) in LEGAL.items() if status == 200])
 def test_what_is_answered_is_echoed_as_it_came(name: str) -> None:
