@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import attrs
+
 from bench.figure import Missing
 
 ROOT = Path(__file__).parent.parent
@@ -82,3 +84,12 @@ class Peers:
     def _run(*command: str, strict: bool = True) -> None:
         clean = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
         subprocess.run(command, check=strict, capture_output=True, env=clean)
+
+
+@attrs.frozen
+class Bench:
+    """What the benchmarks share: the peers, a folder, and whom to tell of each turn."""
+
+    peers: Peers
+    folder: Path
+    step: Callable[[], None]

@@ -23,8 +23,10 @@ REFUSED_TRIES, REFUSED_WAIT = 3, 60.0
 """A wrong password is tried again once a minute, three times, then no more (ER-1, wrong_login)."""
 LONGEST_WAIT = 300.0
 REFRESH_AT, SPREAD = 0.75, 0.1
-"""Of what was granted: early enough for a lost REGISTER to be sent again. Spread, so that
-a thousand accounts that began together do not go on together.
+"""Of what was granted: early enough for a lost REGISTER to be sent again."""
+FIRST_SPREAD = 0.7
+"""The first refresh comes up to that much earlier, so that a thousand accounts that began together,
+or found their registrar again together, do not go on together.
 """
 MOST_ROUTES = 8
 
@@ -77,6 +79,8 @@ class RegistrationUsage:
     """Status of the last challenge."""
     _refusals: int = 0
     _troubles: int = 0
+    _spread: bool = False
+    """It has its place among the others."""
     _request: Request | None = None
     _leaving: bool = False
 
@@ -207,9 +211,11 @@ class RegistrationUsage:
         self._learn(response)
         self._alive.start(now)
         held = max(1, self._expires if granted is None else granted)
-        self.core.timers.set(
-            self, Given.AGAIN, now + held * (REFRESH_AT + SPREAD * self.core.ids.random())
-        )
+        share = REFRESH_AT + SPREAD * self.core.ids.random()
+        if not self._spread:
+            self._spread = True
+            share -= FIRST_SPREAD * self.core.ids.random()
+        self.core.timers.set(self, Given.AGAIN, now + held * share)
         self.changed()
 
     def _learn(self, response: Response) -> None:
@@ -240,6 +246,7 @@ class RegistrationUsage:
         if asked is not None:
             wait = min(max(wait, float(asked)), 3600.0)
         self._troubles = min(self._troubles + 1, 16)
+        self._spread = False
         self.core.timers.set(self, Given.AGAIN, now + wait)
         self.changed()
 
