@@ -62,7 +62,7 @@ class Service:
             self.store = await stack.enter_async_context(SqlStore(self.config.store.path, seal))
             self.clock = await stack.enter_async_context(MediaClock())
             self.account = await stack.enter_async_context(
-                await open_account(self.config.telegram, self.store)
+                await open_account(self.config.telegram, self.store, self.clock)
             )
             bot = await open_bot(self.config.telegram, self.store)
             if bot is not None:

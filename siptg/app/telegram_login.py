@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from siptg.app.config import TelegramConfig
 from siptg.app.store import Store
+from siptg.rtp.clock import MediaClock
 from siptg.telegram.chat import Bot
 from siptg.telegram.client import Account, TelegramSettings
 from siptg.telegram.server import Server
@@ -45,12 +46,12 @@ async def log_in(
     await store.keep_session(PHONE, session)
 
 
-async def open_account(config: TelegramConfig, store: Store) -> Account:
+async def open_account(config: TelegramConfig, store: Store, clock: MediaClock) -> Account:
     """The phone account, not yet connected; NotLoggedIn where nobody ever signed in."""
     session = await store.session(PHONE)
     if not session:
         raise NotLoggedIn("the phone account is not signed in: run `siptg login` first")
-    return Account(settings_of(config, session))
+    return Account(settings_of(config, session), clock=clock)
 
 
 async def open_bot(config: TelegramConfig, store: Store) -> Bot | None:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, Protocol
 
+from siptg.rtp.clock import MediaClock
 from siptg.telegram import events
 from siptg.telegram.audio import CallAudio
 from siptg.telegram.cipher import SignallingCipher
@@ -51,14 +52,16 @@ class TelegramCall:
         outgoing: bool,
         times: CallTimes | None = None,
         addresses: tuple[str, ...] | None = None,
+        clock: MediaClock | None = None,
         over: Callable[[TelegramCall], None] = lambda _: None,
     ) -> None:
         self.person, self.outgoing = person, outgoing
-        self.audio = CallAudio()
+        self.audio = CallAudio(effort=clock.effort if clock else None)
         self.muted = False
         """She switched her microphone off."""
         self.counters: Counter[str] = Counter()
         self._api, self._addresses, self._told_over = api, addresses, over
+        self._clock = clock
         self._timers = TimerQueue()
         self._machine = CallMachine(self, self._timers, secret, outgoing, times or CallTimes())
         self._framing: AcknowledgedFraming | None = None
@@ -190,6 +193,7 @@ class TelegramCall:
             addresses=self._addresses,
             servers=ready.servers,
             p2p=ready.p2p,
+            poller=self._clock.poller if self._clock else None,
         )
         self._media.start()
         self._carrying = self._do(self._carry_signals())

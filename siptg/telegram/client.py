@@ -114,8 +114,15 @@ def person_of(user: tl.User) -> Person:
 class Account:
     """`async with Account(settings) as account`: signed in, and it stays so."""
 
-    def __init__(self, settings: TelegramSettings, *, times: CallTimes | None = None) -> None:
-        self.settings = settings
+    def __init__(
+        self,
+        settings: TelegramSettings,
+        *,
+        times: CallTimes | None = None,
+        clock: MediaClock | None = None,
+    ) -> None:
+        """`clock` is the one that moves the calls' audio; its beat then empties their sockets."""
+        self.settings, self._clock = settings, clock
         self.counters: Counter[str] = Counter()
         self.me: Person
         self._times = times or CallTimes()
@@ -265,6 +272,7 @@ class Account:
             outgoing=outgoing,
             times=self._times,
             addresses=self.settings.ice_addresses,
+            clock=self._clock,
             over=self._forget,
         )
 

@@ -1,14 +1,61 @@
-"""ICE by aioice, as a call needs it: chosen addresses, a path that can be changed in flight."""
+"""ICE by aioice, as a call needs it: chosen addresses, sockets that the beat can empty, a path that
+can be changed in flight.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 from aioice import Candidate, Connection, TransportPolicy
+from aioice.candidate import candidate_foundation, candidate_priority
+from aioice.ice import StunProtocol, server_reflexive_candidate
+from aioice.stun import TransactionError
 
+from siptg.rtp.wire import Address, Poller, Wire, open_socket
 from siptg.telegram.events import RelayServer
+
+Media = Callable[[bytes, float], None]
+"""Takes a datagram of SRTP or SRTCP, and when it came."""
+
+
+class _Port:
+    """A `Wire` as the transport that aioice's STUN protocol wants.
+
+    SRTP goes straight to whoever takes it, STUN and DTLS to aioice (told apart by the first byte,
+    RFC 7983 §7): a coroutine a packet would cost more than all the rest of the call.
+    """
+
+    def __init__(self, ice: CallIce, address: str) -> None:
+        """OSError where the address cannot be bound."""
+        self._ice = ice
+        self.protocol = StunProtocol(ice)
+        self.wire = Wire(open_socket((address, 0)), self._received)
+        self.protocol.connection_made(cast(asyncio.BaseTransport, self))
+
+    def _received(self, data: bytes, source: Address, arrived: float) -> None:
+        media = self._ice.media
+        if media is not None and 127 < data[0] < 192:
+            media(data, arrived)
+        else:
+            self.protocol.datagram_received(data, source)
+
+    def sendto(self, data: bytes, address: Address) -> None:
+        self.wire.send(data, address)
+
+    def get_extra_info(self, name: str) -> Any:
+        return {"sockname": self.wire.address}.get(name)
+
+    def is_closing(self) -> bool:
+        return self.wire.fileno() < 0
+
+    def close(self) -> None:
+        if not self.is_closing():
+            self.wire.close()
+            asyncio.get_running_loop().call_soon(self.protocol.connection_lost, None)
 
 
 class CallIce(Connection):
@@ -33,18 +80,58 @@ class CallIce(Connection):
             transport_policy=TransportPolicy.ALL if p2p else TransportPolicy.RELAY,
         )
         self.heard = 0.0
+        self.media: Media | None = None
+        """Takes SRTP as soon as there are keys for it."""
         self._chosen = addresses
+        self._ports: list[_Port] = []
 
     async def get_component_candidates(
         self, component: int, addresses: list[str], timeout: int = 5
     ) -> list[Candidate]:
-        """aioice leaves loopback out of its own list: addresses that were chosen take its place."""
+        """aioice leaves loopback out of its own list: addresses that were chosen take its place.
+        Host and reflexive candidates are gathered here, on wires; those by TURN there.
+        """
         if self._chosen is not None and addresses:
             addresses = list(self._chosen)
-        found: list[Candidate] = await super().get_component_candidates(
-            component, addresses, timeout
+        hosts = [c for address in addresses if (c := self._host(component, address)) is not None]
+        relayed, *reflexive = await asyncio.gather(
+            super().get_component_candidates(component, [], timeout),
+            *(self._reflexive(port, timeout) for port in self._ports),
         )
-        return found
+        return [*hosts, *(c for c in reflexive if c is not None), *relayed]
+
+    def _host(self, component: int, address: str) -> Candidate | None:
+        try:
+            port = _Port(self, address)
+        except OSError:
+            return None  # an interface that has just gone
+        self._ports.append(port)
+        self._protocols.append(port.protocol)
+        host, number = port.wire.address
+        port.protocol.local_candidate = Candidate(
+            foundation=candidate_foundation("host", "udp", host),
+            component=component,
+            transport="udp",
+            priority=candidate_priority(component, "host"),
+            host=host,
+            port=number,
+            type="host",
+        )
+        return port.protocol.local_candidate
+
+    async def _reflexive(self, port: _Port, timeout: float) -> Candidate | None:
+        if self.stun_server is None or ":" in port.wire.address[0]:
+            return None
+        with contextlib.suppress(TimeoutError, OSError, LookupError, TransactionError):
+            async with asyncio.timeout(timeout):
+                found, _ = await server_reflexive_candidate(port.protocol, self.stun_server)
+                return cast(Candidate, found)
+        return None
+
+    def give_to(self, poller: Poller) -> None:
+        """From now on the beat empties our sockets."""
+        for port in self._ports:
+            port.wire.give_to(poller)
 
     def request_received(self, *args: Any, **named: Any) -> None:
         self.heard = time.monotonic()

@@ -15,10 +15,12 @@ import attrs
 from aiortc import RTCCertificate, RTCDataChannel, RTCDataChannelParameters
 from aiortc.rtcdtlstransport import RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport
 from aiortc.rtcsctptransport import RTCSctpCapabilities, RTCSctpTransport
+from pylibsrtp import Error as SrtpError
 
+from siptg.rtp.wire import Poller
 from siptg.telegram.audio import CallAudio
 from siptg.telegram.events import RelayServer
-from siptg.telegram.ice import CallIce, IcePath
+from siptg.telegram.ice import CallIce, IcePath, Media
 from siptg.telegram.signalling import (
     Candidates,
     Fingerprint,
@@ -64,15 +66,18 @@ class MediaEvents:
 
 
 class _RawDtls(RTCDtlsTransport):
-    """Hands RTP over as bytes instead of routing it to aiortc's receivers."""
+    """Hands RTP and RTCP over as bytes instead of routing them to aiortc's receivers. Only what
+    comes by a relay, or before the keys were there, takes this way.
+    """
 
-    on_rtp: Callable[[bytes], None]
+    on_rtp: Callable[[bytes, float], None]
+    on_rtcp: Callable[[bytes, float], None]
 
     async def _handle_rtp_data(self, data: bytes, arrival_time_ms: int) -> None:
-        self.on_rtp(data)
+        self.on_rtp(data, time.monotonic())
 
     async def _handle_rtcp_data(self, data: bytes) -> None:
-        return
+        self.on_rtcp(data, time.monotonic())
 
 
 class CallMedia:
@@ -88,13 +93,16 @@ class CallMedia:
         addresses: tuple[str, ...] | None,
         servers: Sequence[RelayServer],
         p2p: bool,
+        poller: Poller | None = None,
     ) -> None:
+        """`poller` is the beat's: it empties the call's sockets once the call stands."""
         self.counters: Counter[str] = Counter()
+        self._poller = poller
         self._audio, self._send, self._events = audio, send, events
         self._caller, self._addresses, self._servers, self._p2p = caller, addresses, servers, p2p
         self._path = IcePath(self._new_ice())
         self._dtls = _RawDtls(self._path, [certificate()])  # type: ignore[arg-type]
-        self._dtls.on_rtp = audio.receive
+        self._dtls.on_rtp, self._dtls.on_rtcp = audio.receive, audio.receive_rtcp
         self._exchange = str(secrets.randbits(31))
         self._answered: set[str] = set()
         self._agreed = self._offered = self._up = self._closing = False
@@ -104,6 +112,7 @@ class CallMedia:
         self._lines: list[str] = []
         self._messages: asyncio.Queue[Message] = asyncio.Queue()
         self._sctp: RTCSctpTransport | None = None
+        self._take: Media | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     def _new_ice(self) -> CallIce:
@@ -167,7 +176,7 @@ class CallMedia:
         if self._dtls.state != "connected":
             self._events.failed("security: DTLS failed, or a false certificate")
             return
-        self._audio.attach(self._send_rtp)
+        self._take_over(ice)
         self._up = True
         self._do(self._watch(), "media watch")
         self._do(self._open_channel(), "data channel")
@@ -194,6 +203,40 @@ class CallMedia:
 
     def _say(self, message: Message) -> None:
         self._send(write(message))
+
+    def _take_over(self, ice: CallIce) -> None:
+        """There are keys: packets go straight between the socket and SRTP."""
+        receiving: Any = self._dtls._rx_srtp
+        sending: Any = self._dtls._tx_srtp
+        path, audio = self._path, self._audio
+        unprotect, unprotect_rtcp = receiving.unprotect, receiving.unprotect_rtcp
+        protect, protect_rtcp = sending.protect, sending.protect_rtcp
+
+        def take(data: bytes, arrived: float) -> None:
+            try:
+                if 191 < data[1] < 224:
+                    audio.receive_rtcp(unprotect_rtcp(data), arrived)
+                else:
+                    audio.receive(unprotect(data), arrived)
+            except (SrtpError, IndexError):
+                self.counters["not_authentic"] += 1
+                return
+            path.heard = arrived
+
+        def send(data: bytes) -> None:
+            path.connection.send_now(protect(data))
+
+        def send_rtcp(data: bytes) -> None:
+            path.connection.send_now(protect_rtcp(data))
+
+        self._take = take
+        self._use(ice)
+        audio.attach(send, send_rtcp)
+
+    def _use(self, ice: CallIce) -> None:
+        ice.media = self._take
+        if self._poller is not None:
+            ice.give_to(self._poller)
 
     # messages
 
@@ -240,11 +283,6 @@ class CallMedia:
 
     # while it stands
 
-    def _send_rtp(self, data: bytes) -> None:
-        session: Any = self._dtls._tx_srtp
-        if session is not None and self._dtls.state == "connected":
-            self._path.connection.send_now(session.protect(data))
-
     async def _watch(self) -> None:
         """Silence is told once a SILENT_AFTER; a DTLS that was closed is told at once."""
         told = time.monotonic()
@@ -290,6 +328,7 @@ class CallMedia:
             await ice.close()
             return
         self._path.connection = ice
+        self._use(ice)
         await old.close()
         log.info("= a new path stands")
         self._events.up()

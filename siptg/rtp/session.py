@@ -1,0 +1,228 @@
+"""One RTP session of two parties (RFC 3550 §3): what we hear, what we say, and the reports of both.
+
+A SIP call's stream and a Telegram call's audio are both made of it; they differ in how packets come
+and go. Pure: packets leave by two functions, `now` is an argument.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Mapping
+
+import attrs
+
+from siptg.rtp.audio import Frame, silence
+from siptg.rtp.codecs import Codec
+from siptg.rtp.digits import Digits, Way
+from siptg.rtp.dtmf import DtmfReceiver
+from siptg.rtp.effort import Effort
+from siptg.rtp.noise import ComfortNoise
+from siptg.rtp.outbound import Outbound
+from siptg.rtp.packet import RtpPacket
+from siptg.rtp.playout import Playout
+from siptg.rtp.reports import Reports
+from siptg.rtp.sender import Chance
+from siptg.rtp.stats import StreamStats
+
+CHORES_EVERY = 0.1
+"""Seconds between looks at what is not for each beat: reports, keys let go, loss."""
+_HEAD = struct.Struct(">HII").unpack_from
+_new = tuple.__new__
+
+
+@attrs.frozen
+class Hearing:
+    """What may come, by payload type."""
+
+    codecs: Mapping[int, Codec]
+    """The first is heard from the beginning; they may change to another one at any time."""
+    events: Mapping[int, int] = attrs.field(factory=dict)
+    """Of telephone-event, to its clock rate."""
+    noise: frozenset[int] = frozenset()
+    """Of comfort noise (RFC 3389)."""
+
+
+class RtpSession:
+    """`receive` and `receive_rtcp` what comes; once a beat `read` and `write` a frame, or `pull`
+    and `carry` a packet.
+    """
+
+    def __init__(
+        self,
+        send: Callable[[bytes], None],
+        send_rtcp: Callable[[bytes], None],
+        chance: Chance,
+        now: float,
+        *,
+        effort: Effort | None = None,
+    ) -> None:
+        self.stats = StreamStats()
+        self.reports = Reports.join(chance, now)
+        self.outbound = Outbound(
+            send,
+            self.reports.sources.sender,
+            sequence=chance.getrandbits(15),
+            timestamp=chance.getrandbits(31),
+            effort=effort,
+        )
+        self.digits = Digits()
+        self.on_digit: Callable[[str], None] | None = None
+        self.heard = float("-inf")
+        """When the last good packet came, of whatever kind."""
+        self.codec: Codec | None = None
+        """That is heard."""
+        self.playout: Playout | None = None
+        self._send_rtcp = send_rtcp
+        self._rate = 8000
+        self._hearing = Hearing({})
+        self._type = -1
+        self._keys = DtmfReceiver()
+        self._believed = self.reports.sources.receive
+        self._noise: ComfortNoise | None = None
+        self._chores_at = now
+        self._chance = chance
+        self._lost_there = (0, 0)
+
+    @property
+    def rate(self) -> int:
+        return self._rate
+
+    @property
+    def ssrc(self) -> int:
+        return self.reports.sources.sender.ssrc
+
+    def hear(self, hearing: Hearing, rate: int) -> None:
+        """What comes from now on. What is heard already goes on without a break where it may."""
+        self._hearing = hearing
+        if self._type in hearing.codecs and hearing.codecs[self._type] is self.codec:
+            if rate != self._rate:
+                self.tune(rate)
+            return
+        self._rate = rate
+        first = next(iter(hearing.codecs), None)
+        if first is None:
+            self._type, self.codec, self.playout = -1, None, None
+            return
+        self._listen_to(first)
+
+    def tune(self, rate: int) -> None:
+        """Another audio rate of the same codec; ValueError where it has none such."""
+        codec = self.codec
+        if codec is None or rate not in codec.rates:
+            raise ValueError(f"{codec.name if codec else 'nothing'} does not speak at {rate}")
+        if rate != self._rate:
+            self._rate, self._noise = rate, None
+            if self.playout is not None:
+                self.playout.change(codec.decoder(rate))
+
+    def _listen_to(self, payload_type: int) -> None:
+        codec = self._hearing.codecs[payload_type]
+        before = self.codec
+        self._type, self.codec = payload_type, codec
+        if self._rate not in codec.rates:
+            self._rate, self._noise = codec.rates[0], None
+        if before is not None and before is codec and self.playout is not None:
+            return
+        self.reports.sources.tune(codec.clock_rate)
+        self.playout = Playout(codec.decoder(self._rate), codec.clock_rate)
+
+    # packets, decrypted
+
+    def receive(self, data: bytes, arrived: float) -> bool:
+        """An RTP packet; False where it is none of this call's."""
+        if len(data) > 12 and data[0] == 0x80:
+            kind = data[1]
+            sequence, timestamp, ssrc = _HEAD(data, 2)
+            packet = _new(
+                RtpPacket, (kind & 0x7F, sequence, timestamp, ssrc, data[12:], kind > 127)
+            )
+        else:
+            try:
+                packet = RtpPacket.parse(data)
+            except ValueError:
+                self.stats.garbage += 1
+                return False
+            kind, sequence, timestamp, ssrc = packet[:4]
+        if kind & 0x7F != self._type and not self._known(kind & 0x7F):
+            self.stats.garbage += 1
+            return False
+        if not self._believed(ssrc, sequence, timestamp, arrived):
+            return False
+        self.heard = arrived
+        stats = self.stats
+        stats.packets_received += 1
+        stats.bytes_received += len(data)
+        if kind & 0x7F == self._type:
+            self.playout.push(packet, arrived)  # type: ignore[union-attr]
+        else:
+            self._other(packet, arrived)
+        return True
+
+    def receive_rtcp(self, data: bytes, arrived: float) -> None:
+        self.reports.receive(data, arrived)
+        self.heard = arrived
+
+    def _known(self, payload_type: int) -> bool:
+        hearing = self._hearing
+        return (
+            payload_type in hearing.codecs
+            or payload_type in hearing.events
+            or payload_type in hearing.noise
+        )
+
+    def _other(self, packet: RtpPacket, arrived: float) -> None:
+        """A key, comfort noise, or the first packet of another codec."""
+        hearing = self._hearing
+        if packet.payload_type in hearing.events:
+            keys = self._keys
+            keys.clock_rate = hearing.events[packet.payload_type]
+            for symbol in keys.receive(packet, arrived) or "":
+                self.pressed(symbol, Way.EVENT, arrived)
+        elif packet.payload_type in hearing.noise:
+            if self._noise is None:
+                self._noise = ComfortNoise(self._rate, self._chance)
+            self._noise.update(packet.payload)
+        else:
+            self._listen_to(packet.payload_type)
+            if self.playout is not None:
+                self.playout.push(packet, arrived)
+
+    def pressed(self, symbol: str, way: Way, now: float) -> None:
+        """A key came by some way; told once, though it may come by two."""
+        if self.digits.pressed(symbol, way, now) and self.on_digit is not None:
+            self.on_digit(symbol)
+
+    # the beat
+
+    def read(self, now: float) -> Frame:
+        """The next 20 ms that they said."""
+        if now >= self._chores_at:
+            self._chores(now)
+        playout = self.playout
+        if playout is None:
+            return silence(self._rate)
+        return playout.read(now)
+
+    def pull(self, now: float) -> RtpPacket | None:
+        """The next packet that they said, as it came; None where none is due."""
+        if now >= self._chores_at:
+            self._chores(now)
+        return self.playout.pull(now) if self.playout is not None else None
+
+    def write(self, frame: Frame, now: float) -> None:
+        self.outbound.write(frame, now)
+
+    def carry(self, packet: RtpPacket | None, now: float) -> None:
+        self.outbound.carry(packet, now)
+
+    def _chores(self, now: float) -> None:
+        self._chores_at = now + CHORES_EVERY
+
+    def report(self, now: float, wallclock: float) -> None:
+        """RTCP where it is time for it."""
+        reports = self.reports
+        while now >= reports.deadline():
+            data = reports.tick(now, wallclock)
+            if not data:
+                return
+            self._send_rtcp(data)
