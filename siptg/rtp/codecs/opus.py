@@ -29,7 +29,7 @@ LONGEST_MS = 120
 BANDWIDTHS = {8000: 1101, 12_000: 1102, 16_000: 1103, 24_000: 1104, 48_000: 1105}
 """libopus's numbers for the bandwidths that audio at these rates fills."""
 MUSIC_BITS = {8000: 32_000, 12_000: 36_000, 16_000: 40_000, 24_000: 48_000, 48_000: 64_000}
-SPEECH_BITS = {8000: 24_000, 12_000: 28_000, 16_000: 32_000, 24_000: 40_000, 48_000: 48_000}
+SPEECH_BITS = {8000: 24_000, 12_000: 32_000, 16_000: 32_000, 24_000: 40_000, 48_000: 48_000}
 SPEECH, MUSIC = 3001, 3002
 MUSIC_FROM = 24_000
 """Bits a second under which CELT no longer sounds better than SILK."""
@@ -83,9 +83,9 @@ class OpusEncoder:
     __slots__ = (
         "_bandwidth",
         "_complexity",
-        "_ctl",
-        "_keep",
+        "_free",
         "_loss",
+        "_made",
         "_out",
         "_out_at",
         "_pcm",
@@ -102,11 +102,11 @@ class OpusEncoder:
         self._wishes = wishes = Wishes.parse(fmtp)
         self._bandwidth = min(rate, wishes.bandwidth_rate)
         opus = opuslib()
-        self._keep = opus.Encoder(rate, 1, opus.APPLICATION_VOIP)
-        self._ctl = opus.api.ctl
+        self._made = opus.api.encoder.create_state(rate, 1, opus.APPLICATION_VOIP)
+        self._free = opus.api.encoder.destroy
         # a function object of our own without argtypes: prepared arguments go through quicker
         self._run = opus.api.libopus["opus_encode"]
-        self._state = ctypes.cast(self._keep.encoder_state, ctypes.c_void_p)
+        self._state = ctypes.cast(self._made, ctypes.c_void_p)
         self._pcm = np.zeros(rate * PACKET_MS[-1] // 1000, np.int16)
         self._pcm_at = ctypes.c_void_p(self._pcm.ctypes.data)
         self._out: Any = ctypes.create_string_buffer(MOST_BYTES)
@@ -157,22 +157,27 @@ class OpusEncoder:
     def _set(self, name: str, value: int) -> None:
         if self._settings.get(name) != value:
             self._settings[name] = value
-            # past opuslib's properties: its setter of inband_fec forgets the value
-            ctl: Any = getattr(self._ctl, f"set_{name}")
-            opuslib().api.encoder.encoder_ctl(self._keep.encoder_state, ctl, value)
+            api: Any = opuslib().api
+            control = getattr(api.ctl, f"set_{name}")
+            api.encoder.encoder_ctl(self._made, control, value)
+
+    def __del__(self) -> None:
+        if hasattr(self, "_made"):
+            self._free(self._made)
 
 
 class OpusDecoder:
     """Payloads to mono audio at `rate`; of stereo it gives the mean."""
 
-    __slots__ = ("_keep", "_last", "_pcm", "_pcm_at", "_run", "_state", "rate")
+    __slots__ = ("_free", "_last", "_made", "_pcm", "_pcm_at", "_run", "_state", "rate")
 
     def __init__(self, rate: int) -> None:
         self.rate = rate
         opus = opuslib()
-        self._keep = opus.Decoder(rate, 1)
+        self._made = opus.api.decoder.create_state(rate, 1)
+        self._free = opus.api.decoder.destroy
         self._run = opus.api.libopus["opus_decode"]
-        self._state = ctypes.cast(self._keep.decoder_state, ctypes.c_void_p)
+        self._state = ctypes.cast(self._made, ctypes.c_void_p)
         self._pcm = np.zeros(rate * LONGEST_MS // 1000, np.int16)
         self._pcm_at = ctypes.c_void_p(self._pcm.ctypes.data)
         self._last = b""
@@ -208,6 +213,10 @@ class OpusDecoder:
     def _whole(self, samples: int) -> int:
         """The next multiple of 2.5 ms: Opus counts by these."""
         return -samples // (self.rate // 400) * -(self.rate // 400)
+
+    def __del__(self) -> None:
+        if hasattr(self, "_made"):
+            self._free(self._made)
 
 
 def answer_fmtp(their_fmtp: str) -> str:

@@ -8,7 +8,7 @@ from siptg.rtp.codecs.g711 import PCMA, PCMU
 from siptg.rtp.codecs.l16 import L16
 
 
-def _spoken() -> list[Codec]:
+def spoken() -> list[Codec]:
     """All that can both encode and decode here."""
     found = [PCMU, PCMA]
     if g722.available():
@@ -22,7 +22,7 @@ def _spoken() -> list[Codec]:
     return [*found, *L16]
 
 
-CODECS = {codec.key: codec for codec in _spoken()}
+CODECS = {codec.key: codec for codec in spoken()}
 """By the key that accounts write."""
 
 _BY_NAME = {(codec.name.lower(), codec.clock_rate): codec for codec in CODECS.values()}
