@@ -29,7 +29,7 @@ def voice(hz: int, seconds: float = 1.0) -> Samples:
 def frame_us(name: str, hz: int) -> float:
     """Microseconds to encode one frame and decode it again."""
     codec, said = CODECS[name], voice(hz)
-    encoder, decoder = codec.encoder(hz), codec.decoder(hz)
+    encoder, decoder = codec.encoder(hz, ""), codec.decoder(hz)
     frames = itertools.cycle(np.split(said, 50))
     return 1e6 / rate(lambda: decoder.decode(encoder.encode(next(frames))))
 

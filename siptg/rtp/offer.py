@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from siptg.rtp.codecs import CODECS, Codec
+from siptg.rtp.codecs import Codec, by_number, by_rtpmap
 from siptg.rtp.sdp import Connection, MediaSection, SdpError, SessionDescription
 
 EVENT = "telephone-event"
@@ -195,12 +195,14 @@ def _named(number: int, rtpmap: str | None, offered: dict[int, Codec] | None) ->
     """The codec behind a payload type: by its rtpmap, our own offer, or its static number."""
     if rtpmap is not None:
         name, _, clock = rtpmap.partition("/")
-        codec = CODECS.get(name.strip().lower())
-        rate = clock.partition("/")[0]
-        return codec if codec is not None and rate == str(codec.clock_rate) else None
+        rate, _, channels = clock.partition("/")
+        numbers = rate.strip(), channels.strip() or "1"
+        if not all(n.isascii() and n.isdigit() and len(n) < 8 for n in numbers):
+            return None
+        return by_rtpmap(name.strip(), int(numbers[0]), int(numbers[1]))
     if offered is not None and number in offered:
         return offered[number]
-    return next((c for c in CODECS.values() if c.payload_type == number < 96), None)
+    return by_number(number)
 
 
 def _event(section: MediaSection, codec: Codec) -> tuple[int | None, int]:

@@ -76,4 +76,5 @@ class Playout:
         self.concealed += 1
         if samples != self.rate // 50:  # decoders conceal whole frames only
             return np.zeros(samples, np.int16)
-        return self._decoder.conceal(samples)
+        made = self._decoder.conceal(samples)
+        return made if made is not None else np.zeros(samples, np.int16)

@@ -240,7 +240,8 @@ class MediaStream(asyncio.DatagramProtocol):
     def _make_codec(self) -> None:
         if self._codec is None:
             return
-        self._encoder, decoder = self._codec.encoder(self._rate), self._codec.decoder(self._rate)
+        codec, rate = self._codec, self._rate
+        self._encoder, decoder = codec.encoder(rate, ""), codec.decoder(rate)
         if self._playout is None:
             self._playout = Playout(decoder, self._codec.clock_rate)
         else:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from siptg.rtp.audio import Frame, Samples
-from siptg.rtp.codecs.codec import Codec
+from siptg.rtp.audio import Samples
+from siptg.rtp.codecs.codec import LONGEST_MS, Codec, MendsNothing
 
 RATE = 8000
+PACKET_MS = (10, 20, 30, 40, 50, 60)
+MOST_BYTES = RATE * LONGEST_MS // 1000
 
 
 def _ulaw_values() -> NDArray[np.int16]:
@@ -38,24 +40,31 @@ def _nearest(values: NDArray[np.int16]) -> NDArray[np.uint8]:
     return order[np.searchsorted(middles, samples, side="right")].astype(np.uint8)
 
 
-class _Law:
+class _Law(MendsNothing):
     """Encoder and decoder in one: G.711 remembers nothing."""
 
+    __slots__ = ("_code_of", "_value_of")
     rate = RATE
 
     def __init__(self, values: NDArray[np.int16]) -> None:
-        self._values, self._codes = values, _nearest(values)
+        # a table counts negative samples and codes back from its end: no step to unsigned is needed
+        self._code_of, self._value_of = _nearest(values).take, values.take
 
-    def encode(self, frame: Frame) -> bytes:
-        return self._codes[frame.view(np.uint16)].tobytes()
+    def encode(self, samples: Samples) -> bytes:
+        return self._code_of(samples).tobytes()
 
     def decode(self, payload: bytes) -> Samples:
-        return self._values[np.frombuffer(payload, np.uint8)]
+        if not 0 < len(payload) <= MOST_BYTES:
+            raise ValueError(f"{len(payload)} bytes are no packet of G.711")
+        return self._value_of(np.frombuffer(payload, np.int8))
 
-    def conceal(self, samples: int) -> Samples:
-        return np.zeros(samples, np.int16)
+
+def _codec(name: str, payload_type: int, values: NDArray[np.int16]) -> Codec:
+    law = _Law(values)
+    return Codec(
+        name, payload_type, RATE, 1, (RATE,), PACKET_MS, lambda rate, fmtp: law, lambda rate: law
+    )
 
 
-_ULAW, _ALAW = _Law(_ulaw_values()), _Law(_alaw_values())
-PCMU = Codec("PCMU", 0, RATE, 1, (RATE,), lambda rate: _ULAW, lambda rate: _ULAW)
-PCMA = Codec("PCMA", 8, RATE, 1, (RATE,), lambda rate: _ALAW, lambda rate: _ALAW)
+PCMU = _codec("PCMU", 0, _ulaw_values())
+PCMA = _codec("PCMA", 8, _alaw_values())
