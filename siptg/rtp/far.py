@@ -36,7 +36,7 @@ class Far:
             if more > 0x7FFF:
                 return
             lost -= before.lost
-        if not -more <= lost <= more:
+        if not -more <= lost <= more or (lost < 0 < block.fraction_lost):
             lost = more * block.fraction_lost // 256
         self.block, self.at, self.reports = block, now, self.reports + 1
         self.expected += more

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from typing import Self
 
 import attrs
@@ -49,7 +50,7 @@ class Reports:
     _chance: Chance
     schedule: Schedule
     cname: str = ""
-    """Ours; drawn where none is given."""
+    """Ours, up to 255 bytes; drawn where none is given."""
     far: Far = attrs.field(factory=Far, init=False)
     their_cname: str | None = attrs.field(default=None, init=False)
     farewell: str | None = attrs.field(default=None, init=False)
@@ -60,7 +61,6 @@ class Reports:
     garbage: int = attrs.field(default=0, init=False)
     ignored: int = attrs.field(default=0, init=False)
     """Of a flood."""
-    _over: bool = attrs.field(default=False, init=False)
     _packets_then: tuple[int, int] = attrs.field(default=(0, 0), init=False)
     """Packets we had sent at the last report but one, and at the last."""
     _clock: tuple[float, float] | None = attrs.field(default=None, init=False)
@@ -73,6 +73,7 @@ class Reports:
 
     def __attrs_post_init__(self) -> None:
         self.cname = self.cname or short_cname(self._chance)
+        bytes(self._name(0))  # ValueError now rather than with each report
 
     @classmethod
     def join(
@@ -94,12 +95,13 @@ class Reports:
 
     def deadline(self) -> float:
         """When `tick` has something to do; infinity: never again."""
-        return 0.0 if self.sources.sender.retired is not None else self.schedule.due
+        due = self.schedule.due
+        return 0.0 if self.sources.sender.retired is not None and due < math.inf else due
 
     def tick(self, now: float, wallclock: float) -> bytes:
         """A datagram where it is time for one. Ask `deadline` again: there may be a second one."""
         sender = self.sources.sender
-        if self._over or now < self.deadline():
+        if now < self.deadline():
             return b""
         self._clock = now, wallclock
         if sender.retired is not None:
@@ -116,16 +118,16 @@ class Reports:
         return data
 
     def bye(self, now: float, wallclock: float | None = None, reason: str = "") -> bytes:
-        """The last datagram, with our last figures; nothing where we never said a word (§6.3.7).
+        """The last datagram, with our last figures; nothing where we never said a word (§6.3.7),
+        or have said it.
 
         Without `wallclock` it is reckoned from the last tick.
         """
         sender = self.sources.sender
-        if self._over:
+        if self.schedule.due == math.inf:
             return b""
-        self._over = True
         self.schedule.stop()
-        if not (self.sent or sender.packets):
+        if not (self.sent or sender.packets or sender.retired is not None):
             return b""
         if wallclock is not None:
             self._clock = now, wallclock
@@ -151,13 +153,14 @@ class Reports:
             return
         self.received += 1
         self.schedule.received(len(data))
+        ours = self.sources.sender.ssrc  # the first packet may change it, the others are as old
         for packet in packets:
             if isinstance(packet, SenderReport | ReceiverReport):
-                self._hear_report(packet, now)
+                self._hear_report(packet, ours, now)
             elif isinstance(packet, SourceDescription):
-                self._hear_names(packet, now)
+                self._hear_names(packet, ours, now)
             elif isinstance(packet, Goodbye):
-                self._hear_goodbye(packet, now)
+                self._hear_goodbye(packet, ours, now)
 
     def count(self, stats: StreamStats) -> None:
         """Write into it what is known now; when somebody asks, not for every packet."""
@@ -226,9 +229,8 @@ class Reports:
 
     # what we hear
 
-    def _hear_report(self, report: SenderReport | ReceiverReport, now: float) -> None:
-        sender = self.sources.sender
-        if report.ssrc == sender.ssrc:
+    def _hear_report(self, report: SenderReport | ReceiverReport, ours: int, now: float) -> None:
+        if report.ssrc == ours:
             self.sources.conflict(now)
             return
         self.farewell = None
@@ -236,8 +238,8 @@ class Reports:
         if isinstance(report, SenderReport):
             self._their_sr = report.ssrc, report.ntp >> 16 & 0xFFFFFFFF, now
         for block in report.blocks:
-            if block.ssrc == sender.ssrc:
-                self.far.told(block, now, sender.packets)
+            if block.ssrc == ours:
+                self.far.told(block, now, self.sources.sender.packets)
                 self._measure(block, now)
 
     def _measure(self, block: ReportBlock, now: float) -> None:
@@ -248,19 +250,19 @@ class Reports:
             if took > -0.01:  # their clock is coarse, or not quite ours
                 self.far.round_trip = max(0.0, took)
 
-    def _hear_names(self, packet: SourceDescription, now: float) -> None:
+    def _hear_names(self, packet: SourceDescription, ours: int, now: float) -> None:
         current = self.sources.current
         for chunk in packet.chunks:
-            if chunk.ssrc == self.sources.sender.ssrc:
+            if chunk.ssrc == ours:
                 continue
             self.schedule.heard(chunk.ssrc, now)
             if chunk.cname and (current is None or chunk.ssrc == current.ssrc):
                 self.their_cname = chunk.cname
 
-    def _hear_goodbye(self, packet: Goodbye, now: float) -> None:
+    def _hear_goodbye(self, packet: Goodbye, ours: int, now: float) -> None:
         current = self.sources.current
         for ssrc in packet.ssrcs:
-            if ssrc == self.sources.sender.ssrc:
+            if ssrc == ours:
                 continue
             self.schedule.left(ssrc, now)
             self.sources.left(ssrc)

@@ -43,6 +43,8 @@ class Schedule:
     """RFC: tn. Infinity: never."""
     average: float = attrs.field(default=FIRST_SIZE, init=False)
     _initial: bool = attrs.field(default=True, init=False)
+    _members_then: int = attrs.field(default=1, init=False)
+    """When the timer was set last. RFC: pmembers."""
     _members: dict[int, float] = attrs.field(factory=dict, init=False)
     """The others: when they were heard last, the longest ago first."""
     _senders: dict[int, float] = attrs.field(factory=dict, init=False)
@@ -99,12 +101,14 @@ class Schedule:
 
     def left(self, ssrc: int, now: float) -> None:
         """It said BYE: those who stay report a little sooner (§6.3.4)."""
-        before = self.members
         self._senders.pop(ssrc, None)
-        if self._members.pop(ssrc, None) is not None:
-            part = self.members / before
+        self._members.pop(ssrc, None)
+        # who came since the timer was set and leaves again has not made it longer
+        if self.members < self._members_then:
+            part = self.members / self._members_then
             self.due = now + part * (self.due - now)
             self._last = now - part * (now - self._last)
+            self._members_then = self.members
 
     def stop(self) -> None:
         self.due = math.inf
@@ -115,6 +119,7 @@ class Schedule:
             minimum = min(minimum, 360_000 / self.bandwidth)
         if self._initial:
             minimum /= 2
+        self._members_then = self.members
         meant = self.interval(we_sent, minimum=minimum)
         return meant * (self._chance.random() + 0.5) / COMPENSATION
 
