@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -93,3 +94,18 @@ class Bench:
     peers: Peers
     folder: Path
     step: Callable[[], None]
+
+
+def on_core(number: int) -> None:
+    """Keep this process on one core, where there are several."""
+    if (os.cpu_count() or 1) > 1 and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {number})
+
+
+def loop_runner() -> Any:
+    """uvloop where it is installed, as `siptg run` does."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run
+    return uvloop.run

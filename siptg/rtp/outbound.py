@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from siptg.rtp.audio import Frame, Samples
 from siptg.rtp.codecs import Codec, Encoder
+from siptg.rtp.codecs.opus import DTX_BYTES
 from siptg.rtp.dtmf import DtmfSender
 from siptg.rtp.effort import Effort
 from siptg.rtp.packet import HEADER, RtpPacket
+from siptg.rtp.sender import Sender
 
 MOST_JUMP = 48_000 * 3
 """Ticks by which a carried stream may jump before it counts for a new one."""
+_pack = HEADER.pack
+
+
+@runtime_checkable
+class Adaptable(Protocol):
+    """An encoder that can take less time, and mend more: Opus."""
+
+    complexity: int
+
+    def loss(self, percent: int) -> None: ...
 
 
 class Outbound:
@@ -26,26 +39,24 @@ class Outbound:
     def __init__(
         self,
         send: Callable[[bytes], None],
+        sender: Sender,
         *,
-        ssrc: int,
         sequence: int,
         timestamp: int,
         effort: Effort | None = None,
     ) -> None:
-        self.ssrc = ssrc
-        self.packets = self.octets = 0
         self.keys = DtmfSender()
         self.silent = False
         """Nothing is sent: hold, or nothing agreed."""
         self.effort = effort
-        self._send = send
+        self._send, self._sender = send, sender
         self._sequence, self._timestamp = sequence, timestamp
         self._encoder: Encoder | None = None
         self._codec: Codec | None = None
         self._type = self._event_type = 0
         self._rate = self._ticks = self._event_ticks = 0
-        self._follows = False
-        """The encoder's complexity follows the effort."""
+        self._opus: Adaptable | None = None
+        """The encoder, where it follows effort and loss."""
         self._ptime = 20
         self._rest: list[Samples] = []
         self._talking = False
@@ -79,15 +90,15 @@ class Outbound:
             raise ValueError(f"{codec.name} does not speak at {rate}")
         self._encoder = codec.encoder(rate, fmtp)
         self._codec, self._type, self._rate = codec, payload_type, rate
-        self._follows = hasattr(self._encoder, "complexity")
+        self._opus = self._encoder if isinstance(self._encoder, Adaptable) else None
+        self._sender.clock_rate = codec.clock_rate
         self._ticks = codec.clock_rate // 50
         self._ptime, self._rest = ptime, []
         self._event_type = -1 if event_type is None else event_type
-        if self.keys.clock_rate != event_rate:
-            self.keys.clock_rate = event_rate
+        self.keys.clock_rate = event_rate
         self._talking, self._carried = False, None
 
-    def write(self, frame: Frame) -> None:
+    def write(self, frame: Frame, now: float) -> None:
         """The next 20 ms. ValueError where it is none at our rate."""
         encoder = self._encoder
         if encoder is None:
@@ -96,33 +107,33 @@ class Outbound:
         self._timestamp = (stamp + self._ticks) & 0xFFFFFFFF
         self._carried = None
         if self.keys.busy and self._event_type >= 0:
-            self._key(stamp)
+            self._key(stamp, now)
             return
         if self.silent:
             self._talking = False
             return
         if len(frame) * 50 != self._rate:
             raise ValueError(f"{len(frame)} samples are no 20 ms at {self._rate}")
-        if self._follows and (effort := self.effort) is not None:
-            if encoder.complexity != effort.complexity:  # type: ignore[attr-defined]
-                encoder.complexity = effort.complexity  # type: ignore[attr-defined]
+        opus, effort = self._opus, self.effort
+        if opus is not None and effort is not None and opus.complexity != effort.complexity:
+            opus.complexity = effort.complexity
         if self._ptime != 20:
-            self._collect(frame, stamp)
+            self._collect(frame, stamp, now)
+            return
+        payload = encoder.encode(frame)
+        if len(payload) <= DTX_BYTES and opus is not None:
+            self._talking = False  # a pause that the far end fills itself (RFC 7587 §3.1.3)
             return
         kind = self._type
         if not self._talking:
             kind |= 0x80
             self._talking = True
-        payload = encoder.encode(frame)
-        if not payload:
-            return  # discontinuous transmission: nothing to say
-        sequence = self._sequence
+        sequence, sender = self._sequence, self._sender
         self._sequence = (sequence + 1) & 0xFFFF
-        self.packets += 1
-        self.octets += len(payload)
-        self._send(HEADER.pack(0x80, kind, sequence, stamp, self.ssrc) + payload)
+        sender.sent(stamp, len(payload), now)
+        self._send(_pack(0x80, kind, sequence, stamp, sender.ssrc) + payload)
 
-    def carry(self, packet: RtpPacket | None) -> None:
+    def carry(self, packet: RtpPacket | None, now: float) -> None:
         """A packet of the other party, in our numbers: its gaps stay gaps, so that the far end
         conceals what was lost. None where this beat has none.
         """
@@ -131,7 +142,7 @@ class Outbound:
         stamp = self._timestamp
         self._timestamp = (stamp + self._ticks) & 0xFFFFFFFF
         if self.keys.busy and self._event_type >= 0:
-            self._key(stamp)
+            self._key(stamp, now)
             self._carried = None
             return
         if packet is None or self.silent:
@@ -146,28 +157,32 @@ class Outbound:
         self._stamp = out
         sequence = (theirs + self._ahead) & 0xFFFF
         self._sequence = (sequence + 1) & 0xFFFF
-        self.packets += 1
-        self.octets += len(payload)
+        sender = self._sender
+        sender.sent(out, len(payload), now)
         kind = self._type | (0x80 if marker or not self._talking else 0)
         self._talking = True
-        self._send(HEADER.pack(0x80, kind, sequence, out, self.ssrc) + payload)
+        self._send(_pack(0x80, kind, sequence, out, sender.ssrc) + payload)
 
-    def _key(self, stamp: int) -> None:
+    def loss(self, percent: int) -> None:
+        """What the far end loses of it: Opus then carries each packet twice (RFC 6716 §2.1.7)."""
+        if self._opus is not None:
+            self._opus.loss(percent)
+
+    def _key(self, stamp: int, now: float) -> None:
         self._talking = False
         self._rest.clear()
         key = self.keys.next(stamp)
         if key is not None:
             at, payload, marker = key
-            self._put(self._event_type | (0x80 if marker else 0), at, payload)
+            self._put(self._event_type | (0x80 if marker else 0), at, payload, now)
 
-    def _put(self, kind: int, stamp: int, payload: bytes) -> None:
-        sequence = self._sequence
+    def _put(self, kind: int, stamp: int, payload: bytes, now: float) -> None:
+        sequence, sender = self._sequence, self._sender
         self._sequence = (sequence + 1) & 0xFFFF
-        self.packets += 1
-        self.octets += len(payload)
-        self._send(HEADER.pack(0x80, kind, sequence, stamp & 0xFFFFFFFF, self.ssrc) + payload)
+        sender.sent(stamp, len(payload), now)
+        self._send(_pack(0x80, kind, sequence, stamp & 0xFFFFFFFF, sender.ssrc) + payload)
 
-    def _collect(self, frame: Frame, stamp: int) -> None:
+    def _collect(self, frame: Frame, stamp: int, now: float) -> None:
         """Packets of another length than a beat."""
         encoder, codec = self._encoder, self._codec
         if encoder is None or codec is None:
@@ -178,8 +193,7 @@ class Outbound:
         while len(samples) - at >= size:
             payload = encoder.encode(samples[at : at + size])
             begun = stamp + (at - before) * codec.clock_rate // self._rate
-            if payload:
-                self._put(self._type | (0 if self._talking else 0x80), begun, payload)
-                self._talking = True
+            self._put(self._type | (0 if self._talking else 0x80), begun, payload, now)
+            self._talking = True
             at += size
         self._rest = [samples[at:].copy()] if at < len(samples) else []

@@ -10,13 +10,15 @@ import struct
 from collections.abc import Callable, Mapping
 
 import attrs
+import numpy as np
 
-from siptg.rtp.audio import Frame, silence
-from siptg.rtp.codecs import Codec
+from siptg.rtp.audio import Frame, Samples, silence
+from siptg.rtp.codecs import OPUS, Codec
+from siptg.rtp.codecs.opus_packet import duration
 from siptg.rtp.digits import Digits, Way
 from siptg.rtp.dtmf import DtmfReceiver
 from siptg.rtp.effort import Effort
-from siptg.rtp.noise import ComfortNoise
+from siptg.rtp.noise import ComfortNoise, Noise
 from siptg.rtp.outbound import Outbound
 from siptg.rtp.packet import RtpPacket
 from siptg.rtp.playout import Playout
@@ -79,9 +81,9 @@ class RtpSession:
         self._keys = DtmfReceiver()
         self._believed = self.reports.sources.receive
         self._noise: ComfortNoise | None = None
-        self._chores_at = now
+        self.chores_at = now
         self._chance = chance
-        self._lost_there = (0, 0)
+        self._told_by_far = 0
 
     @property
     def rate(self) -> int:
@@ -111,20 +113,27 @@ class RtpSession:
         if codec is None or rate not in codec.rates:
             raise ValueError(f"{codec.name if codec else 'nothing'} does not speak at {rate}")
         if rate != self._rate:
-            self._rate, self._noise = rate, None
+            self._rate = rate
+            if self._noise is not None:
+                self._noise.tune(rate)
             if self.playout is not None:
                 self.playout.change(codec.decoder(rate))
 
     def _listen_to(self, payload_type: int) -> None:
-        codec = self._hearing.codecs[payload_type]
-        before = self.codec
+        codec, before = self._hearing.codecs[payload_type], self.codec
         self._type, self.codec = payload_type, codec
         if self._rate not in codec.rates:
-            self._rate, self._noise = codec.rates[0], None
-        if before is not None and before is codec and self.playout is not None:
+            self._rate = codec.rates[0]
+            if self._noise is not None:
+                self._noise.tune(self._rate)
+        if before is codec and self.playout is not None:
             return
         self.reports.sources.tune(codec.clock_rate)
-        self.playout = Playout(codec.decoder(self._rate), codec.clock_rate)
+        self.playout = Playout(
+            codec.decoder(self._rate), codec.clock_rate, ticks_of=ticks_of(codec)
+        )
+        if self._noise is not None:
+            self.playout.fill = self._fill
 
     # packets, decrypted
 
@@ -176,37 +185,54 @@ class RtpSession:
         if packet.payload_type in hearing.events:
             keys = self._keys
             keys.clock_rate = hearing.events[packet.payload_type]
-            for symbol in keys.receive(packet, arrived) or "":
-                self.pressed(symbol, Way.EVENT, arrived)
+            pressed = keys.receive(packet, arrived)
+            if pressed:
+                self.pressed(pressed, Way.RFC4733, arrived)
         elif packet.payload_type in hearing.noise:
-            if self._noise is None:
-                self._noise = ComfortNoise(self._rate, self._chance)
-            self._noise.update(packet.payload)
+            self._hear_noise(packet.payload)
         else:
             self._listen_to(packet.payload_type)
             if self.playout is not None:
                 self.playout.push(packet, arrived)
 
-    def pressed(self, symbol: str, way: Way, now: float) -> None:
-        """A key came by some way; told once, though it may come by two."""
-        if self.digits.pressed(symbol, way, now) and self.on_digit is not None:
-            self.on_digit(symbol)
+    def _hear_noise(self, payload: bytes) -> None:
+        if not payload:
+            self.stats.garbage += 1
+            return
+        if self._noise is None:
+            self._noise = ComfortNoise(self._rate, self._chance.random)
+            if self.playout is not None:
+                self.playout.fill = self._fill
+        self._noise.set(Noise.parse(payload))
+
+    def _fill(self, samples: int) -> Samples:
+        """What their line sounds like where they say nothing."""
+        noise = self._noise
+        return noise.read()[:samples] if noise is not None else np.zeros(samples, np.int16)
+
+    def knows(self, data: bytes) -> bool:
+        """Whether a packet is one that this call expects, before its source is believed."""
+        return self._known(data[1] & 0x7F)
+
+    def pressed(self, symbols: str, way: Way, now: float) -> None:
+        """Keys came by some way; each is told once, though it may come by two."""
+        for symbol in self.digits.heard(way, symbols, now):
+            if self.on_digit is not None:
+                self.on_digit(symbol)
+
+    def press(self, digits: str) -> None:
+        """Keys to the other end; ValueError for what is none."""
+        self.outbound.keys.press(digits)
 
     # the beat
 
     def read(self, now: float) -> Frame:
         """The next 20 ms that they said."""
-        if now >= self._chores_at:
-            self._chores(now)
         playout = self.playout
-        if playout is None:
-            return silence(self._rate)
-        return playout.read(now)
+        return playout.read(now) if playout is not None else silence(self._rate)
 
     def pull(self, now: float) -> RtpPacket | None:
-        """The next packet that they said, as it came; None where none is due."""
-        if now >= self._chores_at:
-            self._chores(now)
+        """The next packet that they said, as it came; None where none is due any more."""
         return self.playout.pull(now) if self.playout is not None else None
 
     def write(self, frame: Frame, now: float) -> None:
@@ -215,14 +241,41 @@ class RtpSession:
     def carry(self, packet: RtpPacket | None, now: float) -> None:
         self.outbound.carry(packet, now)
 
-    def _chores(self, now: float) -> None:
-        self._chores_at = now + CHORES_EVERY
+    # beside the beat
 
-    def report(self, now: float, wallclock: float) -> None:
-        """RTCP where it is time for it."""
+    def chores(self, now: float, wallclock: float) -> None:
+        """Due at `chores_at`: RTCP where it is time for it, and what the far end said of loss."""
+        self.chores_at = now + CHORES_EVERY
         reports = self.reports
         while now >= reports.deadline():
             data = reports.tick(now, wallclock)
             if not data:
-                return
+                break
             self._send_rtcp(data)
+        far = reports.far
+        if far.reports != self._told_by_far:
+            self._told_by_far = far.reports
+            if far.block is not None:
+                self.outbound.loss(far.block.fraction_lost * 100 // 256)
+
+    def leave(self, now: float, wallclock: float) -> None:
+        """Say BYE (RFC 3550 §6.3.7)."""
+        data = self.reports.bye(now, wallclock)
+        if data:
+            self._send_rtcp(data)
+
+    def counted(self) -> StreamStats:
+        """What is known now."""
+        stats, sender = self.stats, self.reports.sources.sender
+        self.reports.count(stats)
+        stats.packets_sent, stats.bytes_sent = sender.packets, sender.octets
+        playout = self.playout
+        if playout is not None:
+            stats.late, stats.concealed = playout.buffer.late, playout.concealed
+            stats.buffered = playout.buffer.delay
+        return stats
+
+
+def ticks_of(codec: Codec) -> Callable[[bytes], int] | None:
+    """How long a payload is that is not decoded; None where nobody knows."""
+    return duration if codec is OPUS else None

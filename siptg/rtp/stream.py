@@ -1,55 +1,80 @@
-"""One call's audio on the network: socket, jitter buffer, codec, keys, as an `AudioPort`."""
+"""One call's audio on the network: sockets, keys, RTP and its negotiation, as an `AudioPort`."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
+import functools
 import random
+import struct
 import time
-from collections.abc import Callable, Iterable, Sequence
-from typing import cast
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 
-from siptg.rtp.audio import Frame, silence
-from siptg.rtp.codecs import CODECS, Codec, Encoder
-from siptg.rtp.dtmf import DtmfReceiver, DtmfSender
-from siptg.rtp.offer import Direction, Negotiator
-from siptg.rtp.packet import RtpPacket, is_rtcp
-from siptg.rtp.playout import Playout
+import attrs
+
+from siptg.rtp.audio import Frame
+from siptg.rtp.certificate import Certificate
+from siptg.rtp.clock import MediaClock
+from siptg.rtp.codecs import CODECS
+from siptg.rtp.digits import Way
+from siptg.rtp.latch import Latch
+from siptg.rtp.offer import Agreed, Direction, MediaTerms, Negotiator
+from siptg.rtp.packet import RtpPacket
+from siptg.rtp.session import Hearing, RtpSession
+from siptg.rtp.shield import Shield
 from siptg.rtp.stats import StreamStats
+from siptg.rtp.wire import Address, Wire, open_socket
 
-log = logging.getLogger(__name__)
+DEFAULT_CODECS = ("pcmu", "pcma", "g722", "opus")
+MOST_TRIES = 50
+"""Pairs of ports that are tried where the kernel chooses."""
+_NAME = struct.Struct(">H4xI").unpack_from
+"""Sequence number and SSRC, from the third byte on."""
 
-SILENT_BEFORE_MOVE = 1.0
-"""Seconds without a packet after which another source is believed (symmetric RTP, RFC 4961)."""
-DEFAULT_CODECS = ("PCMU", "PCMA", "opus")
+
+@functools.cache
+def certificate() -> Certificate:
+    """Of the process: its fingerprint is in every offer of DTLS."""
+    return Certificate.make(datetime.now(UTC))
 
 
-class MediaStream(asyncio.DatagramProtocol):
+class MediaStream:
     """A telephone's mouth and ear. It fits signalling's `Media` by its shape: offer, answer,
     accept.
+
+    Made by `open`. On a clock its sockets are emptied by the beat, without one by the event loop.
     """
 
-    def __init__(self, codecs: Sequence[Codec], seed: int | None = None) -> None:
+    def __init__(
+        self,
+        terms: MediaTerms,
+        rtp: Callable[[Callable[[bytes, Address, float], None]], Wire],
+        rtcp: Callable[[Callable[[bytes, Address, float], None]], Wire] | None,
+        clock: MediaClock | None,
+        seed: int | None,
+    ) -> None:
         chance = random.SystemRandom() if seed is None else random.Random(seed)
-        self.stats = StreamStats()
-        self.on_digit: Callable[[str], None] | None = None
+        now = time.monotonic()
         self.on_hold: Callable[[bool], None] | None = None
-        self._chance_session = chance.getrandbits(62)
-        self._ssrc, self._sequence = chance.getrandbits(32), chance.getrandbits(15)
-        self._timestamp = chance.getrandbits(31)
-        self._codecs = list(codecs)
-        self._negotiator: Negotiator
-        self._transport: asyncio.DatagramTransport | None = None
-        self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._codec: Codec | None = None
-        self._rate = self._codecs[0].rates[0] if self._codecs[0].name != "opus" else 8000
-        self._encoder: Encoder | None = None
-        self._playout: Playout | None = None
-        self._keys, self._heard_keys = DtmfSender(), DtmfReceiver()
-        self._remote: tuple[str, int] | None = None
-        self._remote_heard = 0.0
-        self._talking = False
-        self._held = False
+        self.on_failure: Callable[[str], None] | None = None
+        """There will be no sound: the reason, for people."""
+        self._wire = rtp(self._receive)
+        self._rtcp_wire = rtcp(self._receive_rtcp) if rtcp is not None else None
+        self._clock = clock
+        host, port = self._wire.address
+        self._negotiator = Negotiator(
+            terms, host, port, chance.getrandbits(62), chance.randbytes
+        )
+        self._session = RtpSession(
+            self._send, self._send_rtcp, chance, now, effort=clock.effort if clock else None
+        )
+        self._latch, self._shield = Latch(), Shield(certificate, self._send_dtls)
+        self._agreed: Agreed | None = None
+        self._rtcp_to: Address | None = None
+        self._dtls_from: Address | None = None
+        self._held = self._failed = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._session.hear(self._first_hearing(), terms.codecs[0].rates[0])
 
     @classmethod
     async def open(
@@ -57,49 +82,83 @@ class MediaStream(asyncio.DatagramProtocol):
         host: str,
         *,
         codecs: Iterable[str] = DEFAULT_CODECS,
+        terms: MediaTerms | None = None,
         ports: range | None = None,
+        clock: MediaClock | None = None,
         seed: int | None = None,
     ) -> MediaStream:
-        """Bind a socket: an even port of `ports` that is free, else the kernel's choice.
+        """Bind two sockets, RTP's port even: of `ports` one that is free, else the kernel's choice.
+        `terms` say all that is wanted, `codecs` alone the codecs by their keys.
 
         ValueError for an unknown codec, OSError where no port is to be had.
         """
-        unknown = [name for name in codecs if name.lower() not in CODECS]
-        if unknown:
-            raise ValueError(f"unknown codec {unknown[0]!r}")
-        chosen = [CODECS[name.lower()] for name in codecs]
-        loop = asyncio.get_running_loop()
-        candidates = [p for p in ports or () if p % 2 == 0] or [0]
-        random.shuffle(candidates)
-        for port in candidates:
-            try:
-                _, stream = await loop.create_datagram_endpoint(
-                    lambda: cls(chosen, seed), (host, port)
-                )
-            except OSError:
-                if port == candidates[-1]:
-                    raise
-                continue
-            return stream
-        raise OSError("no ports to try")
+        terms = terms or MediaTerms(codecs_named(codecs))
+        rtp, rtcp = _pair(host, ports)
+        return cls(
+            terms,
+            lambda receive: Wire(rtp, receive),
+            lambda receive: Wire(rtcp, receive),
+            clock,
+            seed,
+        )
+
+    # what it is like
 
     @property
-    def address(self) -> tuple[str, int]:
-        return self._negotiator.host, self._negotiator.port
+    def address(self) -> Address:
+        return self._wire.address
+
+    @property
+    def stats(self) -> StreamStats:
+        """What is known now."""
+        stats, wire = self._session.counted(), self._wire
+        stats.elsewhere, stats.refused = self._latch.refused, self._shield.refused
+        stats.unreachable, stats.dropped = wire.unreachable, wire.dropped
+        return stats
 
     @property
     def codec_name(self) -> str | None:
         """Of what was agreed."""
-        return self._codec.name if self._codec else None
+        return self._agreed.codec.name if self._agreed else None
+
+    @property
+    def suite(self) -> str:
+        """What encrypts it, by the RFC's name; empty for nothing."""
+        return self._shield.suite
 
     @property
     def held_by_remote(self) -> bool:
         return self._held
 
+    @property
+    def heard(self) -> float:
+        """When the last good packet came (monotonic seconds)."""
+        return self._session.heard
+
+    @property
+    def on_digit(self) -> Callable[[str], None] | None:
+        return self._session.on_digit
+
+    @on_digit.setter
+    def on_digit(self, told: Callable[[str], None] | None) -> None:
+        self._session.on_digit = told
+
     # offer and answer: ValueError (SdpError) where nothing fits
 
+    @property
+    def terms(self) -> MediaTerms:
+        """What the next offer or answer says may be changed in mid-call."""
+        return self._negotiator.terms
+
+    @terms.setter
+    def terms(self, terms: MediaTerms) -> None:
+        self._negotiator.terms = terms
+
     def offer(self) -> bytes:
-        return self._negotiator.offer()
+        made = self._negotiator.offer()
+        if self._agreed is None:
+            self._session.hear(self._first_hearing(), self._session.rate)
+        return made
 
     def answer(self, offer: bytes) -> bytes:
         answer = self._negotiator.answer(offer)
@@ -118,131 +177,273 @@ class MediaStream(asyncio.DatagramProtocol):
 
     @property
     def rate(self) -> int:
-        return self._rate
+        return self._session.rate
+
+    @property
+    def payload_format(self) -> str | None:
+        """Of the packets that may be carried as they are; None where there are none."""
+        agreed = self._agreed
+        if agreed is None or agreed.ptime != 20 or self._session.codec is not agreed.codec:
+            return None
+        return agreed.codec.key
 
     def tune(self, rate: int) -> None:
         """Opus follows; ValueError where the codec has one rate."""
-        codec = self._codec or self._codecs[0]
-        if rate not in codec.rates:
-            raise ValueError(f"{codec.name} does not speak at {rate}")
-        if rate != self._rate:
-            self._rate = rate
-            self._make_codec()
+        self._session.tune(rate)
+        if self._agreed is not None:
+            self._speak(self._agreed)
 
     def read(self) -> Frame:
-        if self._playout is None:
-            return silence(self._rate)
-        frame = self._playout.read(time.monotonic())
-        self.stats.concealed = self._playout.concealed
-        self.stats.lost, self.stats.late = self._playout.buffer.lost, self._playout.buffer.late
-        return frame
+        now = time.monotonic()
+        if now >= self._session.chores_at:
+            self._chores(now)
+        return self._session.read(now)
 
     def write(self, frame: Frame) -> None:
-        agreed, codec = self._negotiator.agreed, self._codec
-        if agreed is None or codec is None or self._encoder is None:
-            return
-        ticks = codec.clock_rate // 50
-        if self._keys.busy and agreed.event_type is not None:
-            key = self._keys.next(self._timestamp)
-            if key is not None:
-                stamp, payload, marker = key
-                self._send(agreed.event_type, stamp, payload, marker)
-            self._talking = False
-        elif agreed.direction.sends and len(frame) * 50 == self._rate:
-            payload = self._encoder.encode(frame)
-            self._send(agreed.payload_type, self._timestamp, payload, not self._talking)
-            self._talking = True
-        self._timestamp = (self._timestamp + ticks) & 0xFFFFFFFF
+        self._session.write(frame, time.monotonic())
+
+    def pull(self) -> RtpPacket | None:
+        now = time.monotonic()
+        if now >= self._session.chores_at:
+            self._chores(now)
+        return self._session.pull(now)
+
+    def carry(self, packet: RtpPacket | None) -> None:
+        self._session.carry(packet, time.monotonic())
 
     def press(self, digits: str) -> None:
         """Keys to the other end, 100 ms each; ValueError for what is not a key."""
-        self._keys.press(digits)
+        self._session.press(digits)
+
+    def pressed(self, symbol: str, way: Way) -> None:
+        """A key of the other end that came by signalling: told once, though it may come twice."""
+        self._session.pressed(symbol, way, time.monotonic())
 
     def close(self) -> None:
-        if self._transport is not None:
-            self._transport.close()
-            self._transport = None
-
-    # the socket
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.DatagramTransport, transport)
-        host, port = transport.get_extra_info("sockname")[:2]
-        self._negotiator = Negotiator(host, port, self._codecs, self._chance_session)
-
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        if is_rtcp(data):
+        if self._wire.fileno() < 0:
             return
-        agreed = self._negotiator.agreed
-        try:
-            packet = RtpPacket.parse(data)
-        except ValueError:
-            self.stats.garbage += 1
-            return
-        if agreed is None or packet.payload_type not in (agreed.payload_type, agreed.event_type):
-            self.stats.garbage += 1
-            return
+        if self._timer is not None:
+            self._timer.cancel()
         now = time.monotonic()
-        source = (addr[0], addr[1])
-        if not self._believe(source, now):
-            self.stats.elsewhere += 1
+        self._session.leave(now, time.time())
+        self._shield.close()
+        self._wire.close()
+        if self._rtcp_wire is not None:
+            self._rtcp_wire.close()
+
+    # the network
+
+    def _receive(self, data: bytes, source: Address, arrived: float) -> None:
+        latch = self._latch
+        if source != latch.source:
+            self._stranger(data, source, arrived)
             return
-        self.stats.packets_received += 1
-        self.stats.bytes_received += len(data)
-        if packet.payload_type == agreed.event_type:
-            digit = self._heard_keys.receive(packet)
-            if digit is not None and self.on_digit is not None:
-                self.on_digit(digit)
-        elif self._playout is not None:
-            self._playout.push(packet, now)
-
-    def error_received(self, exc: Exception) -> None:
-        log.debug("! nobody listens at %s: %s", self._remote, exc)
-
-    def _believe(self, source: tuple[str, int], now: float) -> bool:
-        """Symmetric RTP: answer to where sound really comes from; a stranger only after silence."""
-        quiet = now - self._remote_heard > SILENT_BEFORE_MOVE
-        if source != self._remote and not quiet:
-            return False
-        self._remote, self._remote_heard = source, now
-        return True
-
-    def _send(self, payload_type: int, timestamp: int, payload: bytes, marker: bool) -> None:
-        if self._transport is None or self._remote is None:
+        if len(data) < 12 or data[0] < 128:
+            self._other(data, source, arrived)
             return
-        packet = RtpPacket(payload_type, self._sequence, timestamp, self._ssrc, payload, marker)
-        data = bytes(packet)
-        self._transport.sendto(data, self._remote)
-        self._sequence = (self._sequence + 1) & 0xFFFF
-        self.stats.packets_sent += 1
-        self.stats.bytes_sent += len(data)
+        if 191 < data[1] < 224:
+            self._receive_rtcp(data, source, arrived)
+            return
+        if self._agreed is None:
+            return
+        opened = self._shield.open(data)
+        if opened is not None:
+            self._session.receive(opened, arrived)
+
+    def _stranger(self, data: bytes, source: Address, arrived: float) -> None:
+        """From elsewhere than we listen to: perhaps it is they, seen through a NAT."""
+        if len(data) < 12 or data[0] < 128:
+            self._other(data, source, arrived)
+            return
+        if 191 < data[1] < 224:
+            self._receive_rtcp(data, source, arrived)
+            return
+        if self._agreed is None or not self._shield.ready:
+            return
+        opened = self._shield.open(data)
+        if opened is None or not self._session.knows(opened):
+            self._latch.refused += 1
+            return
+        sequence, ssrc = _NAME(opened, 2)
+        proven = not self._shield.plain
+        if self._latch.believes(source, ssrc, sequence, arrived, proven=proven):
+            self._session.receive(opened, arrived)
+
+    def _other(self, data: bytes, source: Address, arrived: float) -> None:
+        """DTLS, which proves itself; anything else has no business here."""
+        if data and 19 < data[0] < 64 and not self._shield.plain:
+            if not self._shield.ready:
+                self._dtls_from = source
+            self._shield.receive_dtls(data, arrived)
+            self._watch_handshake()
+        else:
+            self._session.stats.garbage += 1
+
+    def _receive_rtcp(self, data: bytes, source: Address, arrived: float) -> None:
+        latch = self._latch
+        known = latch.source or latch.target
+        if known is None or (source[0] != known[0] and self._shield.plain):
+            latch.refused += 1
+            return
+        opened = self._shield.open_rtcp(data)
+        if opened is not None:
+            self._session.receive_rtcp(opened, arrived)
+
+    def _send(self, data: bytes) -> None:
+        target = self._latch.target
+        if target is None:
+            return
+        sealed = self._shield.seal(data)
+        if sealed is not None:
+            self._wire.send(sealed, target)
+
+    def _send_rtcp(self, data: bytes) -> None:
+        agreed, target = self._agreed, self._latch.target
+        if agreed is None or target is None:
+            return
+        sealed = self._shield.seal_rtcp(data)
+        if sealed is None:
+            return
+        if agreed.rtcp_mux or self._rtcp_wire is None:
+            self._wire.send(sealed, target)
+        else:
+            port = agreed.remote_rtcp[1]
+            self._rtcp_wire.send(sealed, (target[0], port))
+
+    def _send_dtls(self, data: bytes) -> None:
+        target = self._dtls_from or self._latch.target
+        if target is not None:
+            self._wire.send(data, target)
+
+    # what was agreed
+
+    def _first_hearing(self) -> Hearing:
+        expected = self._negotiator.expected
+        if expected is None:
+            return Hearing({})
+        return Hearing(expected.codecs, expected.events, frozenset(expected.noise))
 
     def _agree(self) -> None:
         """Take what the negotiation came to."""
         agreed = self._negotiator.agreed
         if agreed is None:
             return
-        if agreed.remote != self._remote and agreed.remote[0] != "0.0.0.0":
-            self._remote, self._remote_heard = agreed.remote, 0.0
-        if self._keys.clock_rate != agreed.event_rate:
-            self._keys.clock_rate = agreed.event_rate
-        if agreed.codec is not self._codec:
-            self._codec = agreed.codec
-            if self._rate not in agreed.codec.rates:
-                self._rate = agreed.codec.rates[0]
-            self._playout = None
-            self._make_codec()
+        now, before, self._agreed = time.monotonic(), self._agreed, agreed
+        session = self._session
+        if self._clock is not None:
+            self._wire.give_to(self._clock.poller)
+            if self._rtcp_wire is not None:
+                self._rtcp_wire.give_to(self._clock.poller)
+        if agreed.rtcp_mux and self._rtcp_wire is not None:
+            self._rtcp_wire.close()
+            self._rtcp_wire = None
+        self._latch.name(agreed.remote, now)
+        heard = {n: c for n, c in agreed.receive.items() if c is agreed.codec}
+        codecs = {**heard, **agreed.receive}
+        rate = session.rate if session.rate in agreed.codec.rates else agreed.codec.rates[0]
+        hearing = Hearing(codecs, agreed.event_receive, frozenset(agreed.noise_receive))
+        session.hear(hearing, rate)
+        if before is None or _said_so(before) != _said_so(agreed):
+            self._speak(agreed)
+        session.outbound.silent = not agreed.direction.sends
+        self._shield.agree(agreed.security, now)
+        self._watch_handshake()
         if agreed.held != self._held:
             self._held = agreed.held
             if self.on_hold is not None:
                 self.on_hold(agreed.held)
 
-    def _make_codec(self) -> None:
-        if self._codec is None:
+    def _speak(self, agreed: Agreed) -> None:
+        self._session.outbound.speak(
+            agreed.codec,
+            agreed.send_type,
+            self._session.rate,
+            fmtp=agreed.fmtp,
+            ptime=agreed.ptime,
+            event_type=agreed.event_type,
+            event_rate=agreed.event_rate,
+        )
+
+    def _watch_handshake(self) -> None:
+        """Until there are keys the loop reads and keeps time: a beat's delay would add up."""
+        shield = self._shield
+        if shield.failed and not self._failed:
+            self._failed = True
+            if self.on_failure is not None:
+                self.on_failure(shield.failed)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        deadline = shield.deadline()
+        if shield.ready:
+            if self._clock is not None and self._agreed is not None:
+                self._wire.give_to(self._clock.poller)
             return
-        codec, rate = self._codec, self._rate
-        self._encoder, decoder = codec.encoder(rate, ""), codec.decoder(rate)
-        if self._playout is None:
-            self._playout = Playout(decoder, self._codec.clock_rate)
-        else:
-            self._playout.change(decoder)
+        if self._agreed is not None:
+            self._wire.listen()
+        if deadline is not None:
+            wait = max(0.0, deadline - time.monotonic())
+            self._timer = asyncio.get_running_loop().call_later(wait, self._shield_tick)
+
+    def _shield_tick(self) -> None:
+        self._shield.tick(time.monotonic())
+        self._watch_handshake()
+
+    def _chores(self, now: float) -> None:
+        self._session.chores(now, time.time())
+        latch, current = self._latch, self._session.reports.sources.current
+        if latch.source is not None and current is not None:
+            latch.heard(current.ssrc, current.heard)
+        deadline = self._shield.deadline()
+        if deadline is not None and now >= deadline:
+            self._shield.tick(now)
+
+
+def codecs_named(keys: Iterable[str]) -> tuple:  # type: ignore[type-arg]
+    """Codecs by the keys that accounts write, as `g722` or `l16/16000`. ValueError names what is
+    not known, and what is.
+    """
+    found = []
+    for key in keys:
+        if key.lower() not in CODECS:
+            raise ValueError(f"unknown codec {key!r}; there are {', '.join(CODECS)}")
+        found.append(CODECS[key.lower()])
+    return tuple(found)
+
+
+def _said_so(agreed: Agreed) -> tuple[object, ...]:
+    """What the encoder depends on."""
+    return (
+        agreed.codec,
+        agreed.send_type,
+        agreed.fmtp,
+        agreed.ptime,
+        agreed.event_type,
+        agreed.event_rate,
+    )
+
+
+def _pair(host: str, ports: range | None) -> tuple:  # type: ignore[type-arg]
+    """Sockets on an even port and the one above it (RFC 3550 §11). OSError where there are none."""
+    candidates = [port for port in ports or () if port % 2 == 0 and port + 1 in (ports or ())]
+    random.shuffle(candidates)
+    if ports is None:
+        candidates = [0] * MOST_TRIES
+    error = OSError("no two ports in a row to try")
+    for port in candidates:
+        try:
+            rtp = open_socket((host, port))
+        except OSError as refused:
+            error = refused
+            continue
+        number = rtp.getsockname()[1]
+        if number % 2 == 0:
+            try:
+                return rtp, open_socket((host, number + 1))
+            except OSError as refused:
+                error = refused
+        rtp.close()
+    raise error
+
+
+__all__ = ["DEFAULT_CODECS", "MediaStream", "attrs", "codecs_named"]

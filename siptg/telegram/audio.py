@@ -6,32 +6,50 @@ import random
 import time
 from collections.abc import Callable
 
-from siptg.rtp.audio import Frame
-from siptg.rtp.codecs.opus import CLOCK_RATE, RATES, OpusDecoder, OpusEncoder
+from siptg.rtp.audio import Frame, silence
+from siptg.rtp.codecs.opus import OPUS, RATES
+from siptg.rtp.effort import Effort
 from siptg.rtp.packet import RtpPacket
-from siptg.rtp.playout import Playout
+from siptg.rtp.session import Hearing, RtpSession
 from siptg.telegram.signalling import OPUS_TYPE
 
 NATURAL_RATE = 48_000
+FMTP = "minptime=10;useinbandfec=1"
+"""What the engines of Telegram's clients take."""
 
 
 class CallAudio:
     """Valid from the first ring to the last beat: silence before there is media, and after it."""
 
-    def __init__(self, ssrc: int | None = None) -> None:
-        chance = random.SystemRandom()
-        self.ssrc = chance.getrandbits(31) if ssrc is None else ssrc
-        self.packets_received = self.packets_sent = self.garbage = self.other_types = 0
-        # sequence and timestamp never start anew in a call: SRTP drops what looks repeated
-        self._sequence, self._timestamp = chance.getrandbits(15), chance.getrandbits(31)
+    def __init__(self, *, effort: Effort | None = None, seed: int | None = None) -> None:
+        chance = random.SystemRandom() if seed is None else random.Random(seed)
         self._send: Callable[[bytes], None] | None = None
+        self._send_rtcp: Callable[[bytes], None] | None = None
+        self.session = RtpSession(self._out, self._out_rtcp, chance, time.monotonic(), effort=effort)
         self._rate = NATURAL_RATE
-        self._encoder: OpusEncoder | None = None
-        self._playout = Playout(OpusDecoder(NATURAL_RATE), CLOCK_RATE)
+        self._tuned = 0
+        """The rate that decoder and encoder are made for; 0 before there is media."""
+
+    @property
+    def ssrc(self) -> int:
+        return self.session.ssrc
 
     @property
     def rate(self) -> int:
         return self._rate
+
+    @property
+    def packets_received(self) -> int:
+        return self.session.stats.packets_received
+
+    @property
+    def packets_sent(self) -> int:
+        return self.session.reports.sources.sender.packets
+
+    @property
+    def payload_format(self) -> str | None:
+        """Of the packets that may be carried as they are."""
+        return "opus" if self._send is not None else None
 
     def tune(self, rate: int) -> None:
         """Opus speaks every rate: no resampling in the bridge. ValueError for one it does not
@@ -39,40 +57,51 @@ class CallAudio:
         """
         if rate not in RATES:
             raise ValueError(f"Opus does not speak at {rate}")
-        if rate != self._rate:
-            self._rate, self._encoder = rate, None
-            self._playout.change(OpusDecoder(rate))
+        self._rate = rate
+        if self._send is not None and rate != self._tuned:
+            self._make()
 
     def read(self) -> Frame:
-        return self._playout.read(time.monotonic())
+        if self._send is None:
+            return silence(self._rate)
+        return self.session.read(time.monotonic())
 
     def write(self, frame: Frame) -> None:
-        if self._send is None:
-            return
-        if len(frame) * 50 != self._rate:
-            raise ValueError(f"{len(frame)} samples are no 20 ms at {self._rate}")
-        if self._encoder is None:
-            self._encoder = OpusEncoder(self._rate)
-        payload = self._encoder.encode(frame)
-        packet = RtpPacket(OPUS_TYPE, self._sequence, self._timestamp, self.ssrc, payload)
-        self._sequence = (self._sequence + 1) & 0xFFFF
-        self._timestamp = (self._timestamp + CLOCK_RATE // 50) & 0xFFFFFFFF
-        self.packets_sent += 1
-        self._send(bytes(packet))
+        if self._send is not None:
+            self.session.write(frame, time.monotonic())
 
-    def attach(self, send: Callable[[bytes], None] | None) -> None:
+    def pull(self) -> RtpPacket | None:
+        return self.session.pull(time.monotonic())
+
+    def carry(self, packet: RtpPacket | None) -> None:
+        if self._send is not None:
+            self.session.carry(packet, time.monotonic())
+
+    def attach(
+        self, send: Callable[[bytes], None] | None, send_rtcp: Callable[[bytes], None] | None
+    ) -> None:
         """Where packets go from now on; None for nowhere."""
-        self._send = send
+        self._send, self._send_rtcp = send, send_rtcp
+        if send is not None and self._tuned != self._rate:
+            self._make()
 
-    def receive(self, data: bytes) -> None:
+    def receive(self, data: bytes, arrived: float) -> None:
         """An RTP packet, decrypted."""
-        try:
-            packet = RtpPacket.parse(data)
-        except ValueError:
-            self.garbage += 1
-            return
-        if packet.payload_type != OPUS_TYPE:
-            self.other_types += 1
-        elif packet.payload:
-            self.packets_received += 1
-            self._playout.push(packet, time.monotonic())
+        self.session.receive(data, arrived)
+
+    def receive_rtcp(self, data: bytes, arrived: float) -> None:
+        self.session.receive_rtcp(data, arrived)
+
+    def _make(self) -> None:
+        self._tuned = self._rate
+        session = self.session
+        session.hear(Hearing({OPUS_TYPE: OPUS}), self._rate)
+        session.outbound.speak(OPUS, OPUS_TYPE, self._rate, fmtp=FMTP)
+
+    def _out(self, data: bytes) -> None:
+        if self._send is not None:
+            self._send(data)
+
+    def _out_rtcp(self, data: bytes) -> None:
+        if self._send_rtcp is not None:
+            self._send_rtcp(data)
