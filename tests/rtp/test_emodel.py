@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from siptg.rtp.emodel import CODECS, UNKNOWN, delay_impairment, mos, rating
@@ -71,6 +71,7 @@ def test_losses_in_bursts_cost_more() -> None:
     assert rating(0.0, 0.02, "pcmu", 0.5) == rating(0.0, 0.02, "pcmu")
 
 
+@settings(deadline=None)
 @given(DELAYS, DELAYS, SHARES, SHARES, CODEC, st.floats(1.0, 50.0))
 def test_more_delay_or_more_loss_is_never_better(
     delay: float, more_delay: float, loss: float, more_loss: float, codec: str, ratio: float
@@ -80,6 +81,7 @@ def test_more_delay_or_more_loss_is_never_better(
     assert rating(delay, max(loss, more_loss), codec, ratio) <= better + 1e-9
 
 
+@settings(deadline=None)
 @given(st.floats(-1000.0, 1000.0), st.floats(-1000.0, 1000.0))
 def test_a_better_rating_is_never_a_worse_opinion(one: float, other: float) -> None:
     assert 1.0 <= mos(min(one, other)) <= mos(max(one, other)) + 1e-9 <= 4.51

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from aiortc import rtp as aiortc
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from siptg.rtp.rtcp import (
@@ -186,11 +186,13 @@ PACKETS: st.SearchStrategy[Packet] = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(PACKETS, min_size=1, max_size=2), st.sampled_from([0, 4, 32]))
 def test_all_that_is_written_is_read_again(packets: list[Packet], padding: int) -> None:
     assert parse(compound(packets, padding)) == tuple(packets)
 
 
+@settings(deadline=None)
 @given(st.lists(PACKETS, min_size=1, max_size=2), st.data())
 def test_a_spoilt_compound_is_read_or_refused_and_nothing_else(
     packets: list[Packet], data: st.DataObject
@@ -204,6 +206,7 @@ def test_a_spoilt_compound_is_read_or_refused_and_nothing_else(
         assert str(error)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_random_bytes_are_read_or_refused_and_nothing_else(data: bytes) -> None:
     for begin in (b"", b"\x81\xc8\0\x0c", b"\x81\xca\0\x05", b"\x81\xcb\0\x02"):

@@ -109,11 +109,15 @@ def test_when_one_of_two_leaves_the_other_reports_in_half_the_time_that_was_left
     timer = settled()
     timer.heard(7, 100.0)
     timer.sent(100, 100.0, we_sent=True)
+    timer._chance = Fixed(0.0)
     timer.due = 104.0
     timer.left(8, 102.0)  # who was not here changes nothing
     assert timer.due == 104.0
     timer.left(7, 102.0)
     assert (timer.members, timer.due) == (1, 103.0)
+    # the last report counts as half as old, too
+    assert not timer.expired(103.0, we_sent=True)
+    assert timer.due == pytest.approx(101 + 2.5 / COMPENSATION)
 
 
 def test_who_comes_and_goes_all_the_time_does_not_keep_us_from_reporting() -> None:
