@@ -28,8 +28,8 @@ def _context(mode: Literal["r", "w"]) -> AudioCodecContext:
     context.sample_rate, context.layout = RATE, "mono"
     if mode == "w":
         context.format = "s16"
-        # PyAV cuts what comes into frames of one length. This one fits packets of every length, also
-        # when it changes in mid-call: a new context for that would be a loud crack to the other end
+        # PyAV cuts what comes into frames of one length. This one fits every packet, also when the
+        # length changes in mid-call: a new context for that would be a loud crack over there
         context.options = {"frame_size": str(UNIT)}
     return context
 
