@@ -21,48 +21,37 @@ UNIT = RATE // 100
 MOST_SAMPLES = RATE * LONGEST_MS // 1000
 
 
-def _context(mode: Literal["r", "w"], frame_size: int = 0) -> AudioCodecContext:
+def _context(mode: Literal["r", "w"]) -> AudioCodecContext:
     import av  # late: it is large, and most calls know nothing of G.722
 
     context = av.CodecContext.create("g722", mode)
     context.sample_rate, context.layout = RATE, "mono"
     if mode == "w":
         context.format = "s16"
-        context.options = {"frame_size": str(frame_size)}
+        # PyAV cuts what comes into frames of one length. This one fits every packet, also when the
+        # length changes in mid-call: a new context for that would be a loud crack over there
+        context.options = {"frame_size": str(UNIT)}
     return context
 
 
 class G722Encoder:
-    """PyAV cuts what comes into units of one length. Long units cost less, so the first packet's
-    length is the unit; 10 ms become it once a packet comes that does not fit.
-    """
-
-    __slots__ = ("_context", "_frames", "_last", "_unit")
+    __slots__ = ("_encode", "_frames")
 
     def __init__(self) -> None:
+        self._encode = _context("w").encode
         self._frames: dict[int, tuple[AudioFrame, Samples]] = {}
-        """By packet length: PyAV's frame, and its samples to be overwritten."""
-        self._last: AudioFrame | None = None
-        self._unit = 0
+        """By packet length: a frame of PyAV's, and its samples to be overwritten."""
 
     def encode(self, samples: Samples) -> bytes:
         frame, inside = self._frames.get(len(samples)) or self._prepare(len(samples))
         inside[:] = samples
-        self._last = frame
-        packets = self._context.encode(frame)
-        return bytes(packets[0]) if len(packets) == 1 else b"".join(map(bytes, packets))
+        return b"".join(map(bytes, self._encode(frame)))
 
     def _prepare(self, count: int) -> tuple[AudioFrame, Samples]:
-        """Be ready for packets of this length."""
         import av
 
         if count % UNIT or not 0 < count <= MOST_SAMPLES:
             raise ValueError(f"{count} samples are no packet of G.722")
-        if not self._unit or count % self._unit:
-            self._unit = UNIT if self._unit else count
-            self._context = _context("w", self._unit)
-            if self._last is not None:  # heard once more, so that the new state resembles the old
-                self._context.encode(self._last)
         frame = av.AudioFrame("s16", "mono", count)
         frame.sample_rate = RATE
         plane: Any = frame.planes[0]

@@ -1,4 +1,4 @@
-"""G.726 by libspandsp, where that is installed: four rates, two packings (RFC 3551 §4.5.4)."""
+"""G.726 by libspandsp, where that is installed: three rates, two packings (RFC 3551 §4.5.4)."""
 
 from __future__ import annotations
 
@@ -97,6 +97,8 @@ def _codec(name: str, bits: int, packing: int, payload_type: int) -> Codec:
 G726 = tuple(
     _codec(name, bits, packing, first + bits)
     for name, packing, first in (("G726", LOWER_FIRST, 118), ("AAL2-G726", UPPER_FIRST, 122))
-    for bits in (4, 2, 3, 5)
+    for bits in (4, 3, 2)
 )
-"""Number 2 of RFC 1890 stays out of it: nobody can know which packing it means."""
+"""Without 40 kbit/s, where libspandsp and ffmpeg do not understand one another, and without the
+number 2 of RFC 1890: nobody can know which packing it means.
+"""

@@ -20,9 +20,6 @@ EVERY_SAMPLE = np.arange(-32_768, 32_768, dtype=np.int32).astype(np.int16)
         (PCMA, 0, 0xD5),
         (PCMA, 32_767, 0xAA),
         (PCMA, -32_768, 0x2A),
-        # the eight values of the 1 kHz reference tone at 0 dBm0, tables 5 and 6 of G.711
-        (PCMU, 8159 * 4, 0x80),
-        (PCMA, 4032 * 8, 0xAA),
     ],
     ids=lambda v: getattr(v, "name", str(v)),
 )
