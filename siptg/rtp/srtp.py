@@ -20,7 +20,7 @@ from pylibsrtp._binding import ffi, lib
 from siptg.rtp.rollover import step_stone, steps_to
 
 LONGEST = 8192
-"""Bytes of the longest packet that is sealed or opened: 60 ms of L16 at 48 kHz are 5,772."""
+"""Bytes of the longest packet that is sealed: 60 ms of L16 at 48 kHz are 5,772."""
 WINDOW = 1024
 """Packets by which one may be overtaken (RFC 3711 §3.3.2 asks for 64)."""
 FORMER_KEPT = 8.0
@@ -28,11 +28,12 @@ FORMER_KEPT = 8.0
 FORMER_TRIES = 1000
 """Packets tried with it at most in that time, so that a flood does not cost double."""
 MOST_SOURCES = 16
-"""SSRCs that a peer's packets are kept apart by; of more, the first met is forgotten."""
+"""SSRCs of a peer that are kept apart; of more, the one silent for longest is forgotten."""
 PATIENCE, MOST_PATIENCE = 8, 512
 """Refusals in a row before a lost rollover counter is searched; a vain one doubles the patience."""
 
 _TRAILER = 16 + 4 + 128  # what srtp.h says it may write behind a packet
+_SEALED = LONGEST + _TRAILER
 _AUTH_FAIL, _REPLAY_FAIL, _REPLAY_OLD, _KEY_EXPIRED = 7, 9, 10, 15  # srtp_err_status_t
 _protect, _unprotect = lib.srtp_protect, lib.srtp_unprotect
 
@@ -80,7 +81,7 @@ class Suite:
     tag_length: int
     """Bytes that an RTP packet grows by."""
     rtcp_tag_length: int
-    """Likewise RTCP, beside four for the index. Never the short one (RFC 3711 §5.2)."""
+    """Likewise RTCP, beside four for the index. Never the short one (RFC 4568 §6.2.2)."""
 
     @property
     def length(self) -> int:
@@ -136,7 +137,7 @@ def _release(session: Any) -> None:
 def _apply(function: Callable[..., int], context: Any, packet: bytes) -> tuple[int, bytes]:
     """One call of libsrtp in memory of its own, where speed is not asked for."""
     size = len(packet)
-    if size > LONGEST:
+    if size > _SEALED:
         return -1, b""
     memory, length = ffi.new("char[]", size + _TRAILER), ffi.new("int *", size)
     ffi.memmove(memory, packet, size)
@@ -188,11 +189,11 @@ class _Theirs:
         """A packet of this SSRC was authentic: libsrtp keeps a stream for it, without end."""
         known = self._known
         if ssrc in known:
-            return
-        if len(known) == MOST_SOURCES:
-            first = next(iter(known))
-            del known[first]
-            self._forget(first)
+            del known[ssrc]  # and in again, behind the others
+        elif len(known) == MOST_SOURCES:
+            oldest = next(iter(known))
+            del known[oldest]
+            self._forget(oldest)
         known[ssrc] = None
 
     def _forget(self, ssrc: bytes) -> None:
@@ -238,7 +239,7 @@ class SrtpSession:
     def __init__(self, suite: str, ours: bytes, theirs: bytes) -> None:
         """`ours` seals, `theirs` opens. ValueError: no such suite here, or keys not of its size."""
         self._suite = _suite(suite, ours, theirs)
-        self._memory = ffi.new("char[]", LONGEST + _TRAILER)
+        self._memory = ffi.new("char[]", _SEALED + _TRAILER)
         self._view, self._length = ffi.buffer(self._memory), ffi.new("int *")
         self._seal_with(ours)
         self._open_with(_Theirs(self._suite, theirs))
@@ -275,7 +276,7 @@ class SrtpSession:
 
     def unprotect(self, packet: bytes) -> bytes:
         size, view, length = len(packet), self._view, self._length
-        if size > LONGEST:
+        if size > _SEALED:
             raise SrtpError(Refusal.MALFORMED)
         view[:size] = packet
         length[0] = size
@@ -289,6 +290,8 @@ class SrtpSession:
         return view[: size - self._tag]  # type: ignore[no-any-return]
 
     def protect_rtcp(self, packet: bytes) -> bytes:
+        if len(packet) > LONGEST:
+            raise SrtpError(Refusal.MALFORMED)
         status, sealed = _apply(lib.srtp_protect_rtcp, self._ours, packet)
         if status:
             raise _refused(status)
