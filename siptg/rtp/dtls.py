@@ -63,6 +63,7 @@ def _settings(certificate: Certificate, profiles: tuple[str, ...]) -> SSL.Contex
     context.set_max_proto_version(_DTLS_1_2)  # the records of 1.3 look otherwise: see `_records`
     # a datagram's size is ours to know; no session outlives its call
     context.set_options(SSL.OP_NO_TICKET | SSL.OP_NO_QUERY_MTU | SSL.OP_NO_RENEGOTIATION)
+    context.set_mode(SSL.MODE_RELEASE_BUFFERS)
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     context.set_cipher_list(_CIPHERS)
     context.use_certificate(certificate.public)
