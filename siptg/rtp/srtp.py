@@ -310,13 +310,16 @@ class SrtpSession:
     def rekey(self, suite: str, ours: bytes, theirs: bytes, now: float) -> None:
         """New keys, agreed in mid-call; a key that is as before keeps its counters.
 
-        The receive key before is tried for a while on what the new one does not open.
+        The receive key before is tried for a while on what the new one does not open. One of ours
+        that was given up must not come back: its counters would begin again.
         """
         chosen = _suite(suite, ours, theirs)
         if not self._theirs.has(chosen, theirs):
+            back = self._former
+            new = back if back and back.has(chosen, theirs) else _Theirs(chosen, theirs)
             self._former, self._former_until = self._theirs, now + FORMER_KEPT
             self._former_tries = FORMER_TRIES
-            self._open_with(_Theirs(chosen, theirs))
+            self._open_with(new)
         if (self._suite, self._key) != (chosen, ours):
             self._suite = chosen
             self._seal_with(ours)

@@ -9,6 +9,7 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from OpenSSL import SSL
 
 from siptg.rtp.dtls import GIVE_UP, MOST_EARLY, PROFILES, Dtls, State
 from siptg.rtp.srtp import SUITES
@@ -115,6 +116,18 @@ def test_the_first_flight_is_repeated_at_doubling_distances_until_the_client_giv
     assert network.now == pytest.approx(GIVE_UP)
 
 
+def test_a_handshake_that_openssl_gives_up_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    client, _ = pair()
+    client.start(0.0)
+
+    def give_up() -> bool:
+        raise SSL.Error([("SSL routines", "", "read timeout expired")])
+
+    monkeypatch.setattr(client._ssl, "DTLSv1_handle_timeout", give_up)
+    client.tick(0.2)
+    assert (client.state, client.reason) == (State.FAILED, "read timeout expired")
+
+
 def test_a_server_says_nothing_until_it_is_spoken_to_and_gives_up_in_the_end() -> None:
     _, server = pair()
     server.start(5.0)
@@ -156,11 +169,12 @@ def test_a_client_that_repeats_its_last_flight_is_answered_a_bounded_number_of_t
 @pytest.mark.rfc(5763, "5")
 @pytest.mark.parametrize("wrong", [0, 1])
 def test_a_certificate_that_signalling_did_not_name_gets_no_keys(wrong: int) -> None:
-    ends = pair()
-    ends[wrong].fingerprints = [certificate("a stranger's").fingerprint]
+    certificates = [certificate("hers"), certificate("his")]
+    named = [certificates[1].fingerprint, certificates[0].fingerprint]
+    named[wrong] = certificate("a stranger's").fingerprint
     ends = (
-        Dtls(certificate("hers"), ends[0].fingerprints, client=True),
-        Dtls(certificate("his"), ends[1].fingerprints, client=False),
+        Dtls(certificates[0], [named[0]], client=True),
+        Dtls(certificates[1], [named[1]], client=False),
     )
     network = Network(ends)
     network.start()

@@ -75,6 +75,16 @@ def test_nothing_a_peer_sends_raises_or_gives_keys_to_a_stranger(
         talk(network.ends[0].srtp, network.ends[1].srtp)
 
 
+@given(datagrams=st.lists(RECORD | st.lists(RECORD, max_size=4).map(b"".join), max_size=20))
+def test_nothing_that_is_forged_ends_an_association_that_stands(datagrams: list[bytes]) -> None:
+    network = connected()
+    for end in network.ends:
+        for datagram in datagrams:
+            end.receive(datagram, 1.0)
+        assert end.state is State.UP
+    talk(network.ends[0].srtp, network.ends[1].srtp)
+
+
 def test_a_bit_that_flips_in_a_handshake_never_ends_in_different_keys() -> None:
     flights = [datagram for _, _, datagram in connected().sent]
     for n, datagram in enumerate(flights):

@@ -8,7 +8,9 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pylibsrtp._binding import ffi, lib
 
+from siptg.rtp import srtp
 from siptg.rtp.srtp import (
     FORMER_KEPT,
     FORMER_TRIES,
@@ -35,14 +37,31 @@ def test_all_six_suites_are_in_this_installation() -> None:
     }
 
 
+@pytest.mark.parametrize("widened", [True, False])
+def test_aes_256_cm_is_not_offered_where_the_library_is_built_otherwise(
+    monkeypatch: pytest.MonkeyPatch, widened: bool
+) -> None:
+    monkeypatch.setattr(srtp, "_widen", lambda policy: widened)
+    assert [name for name, suite in SUITES.items() if not srtp._works(suite)] == [
+        "AES_256_CM_HMAC_SHA1_80",
+        "AES_256_CM_HMAC_SHA1_32",
+    ]
+
+
+def test_only_what_reads_as_aes_128_cm_is_made_aes_256_cm() -> None:
+    policy = ffi.new("srtp_crypto_policy_t *")
+    assert not srtp._widen(policy)
+    lib.srtp_crypto_policy_set_rtp_default(policy)
+    assert srtp._widen(policy)
+    assert not srtp._widen(policy)
+
+
 @EVERY
 def test_what_a_suite_seals_is_what_the_reference_seals_after_the_sequence_went_round(
     suite: str,
 ) -> None:
-    session, reference = (
-        SrtpSession(suite, keys(suite), keys(suite)),
-        Reference.of(suite, keys(suite)),
-    )
+    key = keys(suite)
+    session, reference = SrtpSession(suite, key, key), Reference.of(suite, key)
     for n in (0, 1, 0x4FFF, 0x9FFF, 0xFFFF, 0x10000, 0x14FFF, 0x19FFF, 0x1FFFF, 0x20000):
         packet = rtp(n, size=n % 100)
         assert session.protect(packet) == reference.protect(packet, n >> 16), hex(n)
@@ -50,10 +69,8 @@ def test_what_a_suite_seals_is_what_the_reference_seals_after_the_sequence_went_
 
 @EVERY
 def test_what_a_suite_seals_of_rtcp_is_what_the_reference_seals(suite: str) -> None:
-    session, reference = (
-        SrtpSession(suite, keys(suite), keys(suite)),
-        Reference.of(suite, keys(suite)),
-    )
+    key = keys(suite)
+    session, reference = SrtpSession(suite, key, key), Reference.of(suite, key)
     for index in (1, 2, 3):
         report = REPORT + bytes(4 * index)
         assert session.protect_rtcp(report) == reference.protect_rtcp(report, index)
@@ -228,6 +245,17 @@ def test_a_key_that_stays_keeps_its_counters() -> None:
     assert there.deadline() is None
     assert there.unprotect(here.protect(rtp(0x18000))) == rtp(0x18000)
     assert here.unprotect(there.protect(rtp(1))) == rtp(1)
+
+
+def test_a_receive_key_that_comes_back_goes_on_where_it_was() -> None:
+    here, there = ends()
+    early = here.protect(rtp(1))
+    for n in range(0x4000, 0x28000, 0x4000):
+        there.unprotect(here.protect(rtp(n)))
+    there.rekey(CM, keys(CM, 2), keys(CM, 12), 0.0)
+    there.rekey(CM, keys(CM, 2), keys(CM, 1), 1.0)
+    assert there.unprotect(here.protect(rtp(0x28000))) == rtp(0x28000)
+    assert opened(there, [early]) == [False]
 
 
 @pytest.mark.rfc(3711, "3.3.1")

@@ -16,8 +16,10 @@ from tests.rtp.srtp_ends import BOTH, EVERY, REPORT, ends, opened, refused, rtp
 
 def resident() -> int:
     """Kilobytes of memory: libsrtp's own are in no Python tool's books."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * 4
+    statm = Path("/proc/self/statm")
+    if not statm.exists():
+        pytest.skip("no /proc tells what memory is in use")
+    return int(statm.read_text().split()[1]) * 4
 
 
 @EVERY
