@@ -15,10 +15,15 @@ import attrs
 
 from siptg.app.causes import Cause
 from siptg.app.legs import Answered, Digit, Ended, Held, Leg, LegEvent, Ringing
-from siptg.rtp.audio import Frame, join_rates, silence
+from siptg.rtp.audio import AudioPort, Carrier, Frame, join_rates, silence
+from siptg.rtp.packet import RtpPacket
 
 Sounds = Callable[[int], Iterator[Frame]]
 """Makes a sound at a given rate."""
+
+
+Ear = Callable[[Frame, Frame], None]
+"""Hears both sides of a bridge."""
 
 
 class Beat(Protocol):
@@ -47,18 +52,45 @@ class Bridge:
     """What `a` hears while `b` rings without a sound of its own."""
     watch: Callable[[Leg, LegEvent], None] | None = None
     """Sees every event of both legs before it is passed on: cards and records hang on it."""
+    ears: list[Ear] = attrs.field(factory=list)
+    """Each is given what `a` and `b` said, beat by beat: recorders."""
+    _carrying: bool = attrs.field(default=False, init=False)
     _ringing: bool = attrs.field(default=False, init=False)
     _answered: bool = attrs.field(default=False, init=False)
     _tone: tuple[int, Iterator[Frame]] | None = attrs.field(default=None, init=False)
 
     def tick(self) -> None:
-        """Carry one frame each way. The media clock calls this; a test calls it by hand."""
+        """Carry 20 ms each way. The media clock calls this; a test calls it by hand.
+
+        Where both sides speak the same codec and nobody needs samples, packets go across as they
+        came; at a beat where somebody does, frames follow without a gap.
+        """
         a, b = self.a.audio, self.b.audio
+        if self._carries(a, b):
+            b.carry(_pulled(a))
+            a.carry(_pulled(b))
+            return
         if a.rate != b.rate:
             join_rates(a, b)
         from_a, from_b = a.read(), b.read()
+        if self._carrying:
+            self._carrying = False
+            _primed(a, b)
+        for ear in self.ears:
+            ear(from_a, from_b)
         b.write(from_a)
         a.write(self._ring(a.rate) if self._ringing and self.ringback else from_b)
+
+    def _carries(self, a: AudioPort, b: AudioPort) -> TypeGuard[Carrier]:
+        """Whether this beat takes packets instead of frames."""
+        if self.ears or (self._ringing and self.ringback):
+            return False
+        kind = getattr(a, "payload_format", None)
+        if kind is None or kind != getattr(b, "payload_format", None):
+            return False
+        if not self._carrying:
+            self._carrying = a.between_packets and b.between_packets
+        return self._carrying
 
     async def run(self, beat: Beat) -> Parted:
         """Relay until a leg ends, and say which. What becomes of the other is the caller's to say:
@@ -104,6 +136,22 @@ class Bridge:
             self._tone = rate, self.ringback(rate)
         frame = next(self._tone[1], None) if self._tone else None
         return silence(rate) if frame is None else frame
+
+
+def _pulled(port: Carrier) -> list[RtpPacket]:
+    packets: list[RtpPacket] = []
+    while (packet := port.pull()) is not None:
+        packets.append(packet)
+    return packets
+
+
+def _primed(a: AudioPort, b: AudioPort) -> None:
+    """Frames follow packets: each encoder hears what was carried last."""
+    for said, heard in ((a, b), (b, a)):
+        if isinstance(said, Carrier) and isinstance(heard, Carrier):
+            past = said.past()
+            if past is not None:
+                heard.prime(past)
 
 
 async def play_to(leg: Leg, sounds: Sounds, beat: Beat) -> None:

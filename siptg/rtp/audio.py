@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+
+from siptg.rtp.packet import RtpPacket
 
 Samples = NDArray[np.int16]
 """Mono samples of any length."""
@@ -44,6 +47,40 @@ class Tunable(Protocol):
 
     def tune(self, rate: int) -> None:
         """Read and write at `rate` from now on; ValueError where the codec cannot."""
+        ...
+
+
+@runtime_checkable
+class Carrier(Protocol):
+    """A port whose packets another one of the same format can take as they are, undecoded.
+
+    Frames and packets are one timeline: at each beat the bridge uses either.
+    """
+
+    @property
+    def payload_format(self) -> str | None:
+        """What its packets hold, as `opus`; None while they cannot be taken or given."""
+        ...
+
+    @property
+    def between_packets(self) -> bool:
+        """All that was read ended with the end of a packet: the beat to turn to packets."""
+        ...
+
+    def pull(self) -> RtpPacket | None:
+        """The next packet of this beat; ask until there is none."""
+        ...
+
+    def carry(self, packets: Sequence[RtpPacket]) -> None:
+        """What the other one pulled in this beat."""
+        ...
+
+    def past(self) -> Frame | None:
+        """The 20 ms before those that `read` gives next."""
+        ...
+
+    def prime(self, past: Frame) -> None:
+        """What was carried last, so that frames can follow without a click."""
         ...
 
 

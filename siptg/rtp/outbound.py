@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -53,7 +53,8 @@ class Outbound:
         self._sequence, self._timestamp = sequence, timestamp
         self._encoder: Encoder | None = None
         self._codec: Codec | None = None
-        self._type = self._event_type = 0
+        self._type = self._event_type = self._loss = 0
+        self._fmtp = ""
         self._rate = self._ticks = self._event_ticks = 0
         self._opus: Adaptable | None = None
         """The encoder, where it follows effort and loss."""
@@ -88,9 +89,8 @@ class Outbound:
         """How to say it from now on. ValueError where the codec does not speak at that rate."""
         if rate not in codec.rates:
             raise ValueError(f"{codec.name} does not speak at {rate}")
-        self._encoder = codec.encoder(rate, fmtp)
-        self._codec, self._type, self._rate = codec, payload_type, rate
-        self._opus = self._encoder if isinstance(self._encoder, Adaptable) else None
+        self._encoder, self._opus = None, None
+        self._codec, self._type, self._rate, self._fmtp = codec, payload_type, rate, fmtp
         self._sender.clock_rate = codec.clock_rate
         self._ticks = codec.clock_rate // 50
         self._ptime, self._rest = ptime, []
@@ -100,7 +100,164 @@ class Outbound:
 
     def write(self, frame: Frame, now: float) -> None:
         """The next 20 ms. ValueError where it is none at our rate."""
-        encoder = self._encoder
+        encoder = self._encoder or self._new_encoder()
+        if encoder is None:
+            return
+        stamp = self._timestamp
+        self._timestamp = (stamp + self._ticks) & 0xFFFFFFFF
+        self._carried = None
+        if self.keys.busy and self._event_type >= 0:
+            self._key(stamp, now)
+            return
+        if self.silent:
+            self._talking = False
+            return
+        if len(frame) * 50 != self._rate:
+            raise ValueError(f"{len(frame)} samples are no 20 ms at {self._rate}")
+        opus, effort = self._opus, self.effort
+        if opus is not None and effort is not None and opus.complexity != effort.complexity:
+            opus.complexity = effort.complexity
+        if self._ptime != 20:
+            self._collect(frame, stamp, now)
+            return
+        payload = encoder.encode(frame)
+        if len(payload) <= DTX_BYTES and opus is not None:
+            self._talking = False  # a pause that the far end fills itself (RFC 7587 §3.1.3)
+            return
+        kind = self._type
+        if not self._talking:
+            kind |= 0x80
+            self._talking = True
+        sequence, sender = self._sequence, self._sender
+        self._sequence = (sequence + 1) & 0xFFFF
+        sender.sent(stamp, len(payload), now)
+        self._send(_pack(0x80, kind, sequence, stamp, sender.ssrc) + payload)
+
+    def carry(self, packets: Sequence[RtpPacket], now: float) -> None:
+        """The packets of one beat, of the other party, in our numbers: its gaps stay gaps, so that
+        the far end conceals what was lost.
+        """
+        if self._codec is None:
+            return
+        stamp = self._timestamp
+        self._timestamp = (stamp + self._ticks) & 0xFFFFFFFF
+        if self.keys.busy and self._event_type >= 0:
+            self._key(stamp, now)
+            self._carried = None
+            return
+        if self.silent:
+            return
+        for packet in packets:
+            self._carry(packet, stamp, now)
+
+    def _carry(self, packet: RtpPacket, stamp: int, now: float) -> None:
+        _, theirs, when, ssrc, payload, marker = packet
+        out = (when + self._later) & 0xFFFFFFFF
+        gap = (out - self._stamp + 0x80000000 & 0xFFFFFFFF) - 0x80000000
+        if ssrc != self._carried or not 0 <= gap < MOST_JUMP:
+            self._carried = ssrc
+            self._later, self._ahead = stamp - when, self._sequence - theirs
+            out = stamp
+        self._stamp = out
+        sequence, sender = (theirs + self._ahead) & 0xFFFF, self._sender
+        self._sequence = (sequence + 1) & 0xFFFF
+        sender.sent(out, len(payload), now)
+        kind = self._type | (0x80 if marker or not self._talking else 0)
+        self._talking = True
+        self._send(_pack(0x80, kind, sequence, out, sender.ssrc) + payload)
+
+    def prime(self, past: Frame) -> None:
+        """Let the encoder hear what went out last, carried or not."""
+        encoder = self._encoder or self._new_encoder()
+        if encoder is not None and len(past) * 50 == self._rate:
+            encoder.encode(past)
+
+    def _new_encoder(self) -> Encoder | None:
+        """Made when it is needed: what is carried needs none."""
+        codec = self._codec
+        if codec is None:
+            return None
+        made = self._encoder = codec.encoder(self._rate, self._fmtp)
+        self._opus = made if isinstance(made, Adaptable) else None
+        if self._opus is not None:
+            self._opus.loss(self._loss)
+        return made
+
+    def loss(self, percent: int) -> None: ...
+
+
+class Outbound:
+    """One beat, one call: `write` a frame or `carry` a packet; packets leave by `send`.
+
+    The timestamp goes on with every beat, whether something is sent or not, and neither it nor the
+    sequence number begins anew in a call: SRTP drops what looks repeated.
+    """
+
+    def __init__(
+        self,
+        send: Callable[[bytes], None],
+        sender: Sender,
+        *,
+        sequence: int,
+        timestamp: int,
+        effort: Effort | None = None,
+    ) -> None:
+        self.keys = DtmfSender()
+        self.silent = False
+        """Nothing is sent: hold, or nothing agreed."""
+        self.effort = effort
+        self._send, self._sender = send, sender
+        self._sequence, self._timestamp = sequence, timestamp
+        self._encoder: Encoder | None = None
+        self._codec: Codec | None = None
+        self._type = self._event_type = self._loss = 0
+        self._fmtp = ""
+        self._rate = self._ticks = self._event_ticks = 0
+        self._opus: Adaptable | None = None
+        """The encoder, where it follows effort and loss."""
+        self._ptime = 20
+        self._rest: list[Samples] = []
+        self._talking = False
+        # of what is carried: what is added to their numbers, and the SSRC these came from
+        self._carried: int | None = None
+        self._ahead = self._later = 0
+        self._stamp = 0
+
+    @property
+    def timestamp(self) -> int:
+        """Of the next beat."""
+        return self._timestamp
+
+    @property
+    def rate(self) -> int:
+        return self._rate
+
+    def speak(
+        self,
+        codec: Codec,
+        payload_type: int,
+        rate: int,
+        *,
+        fmtp: str = "",
+        ptime: int = 20,
+        event_type: int | None = None,
+        event_rate: int = 8000,
+    ) -> None:
+        """How to say it from now on. ValueError where the codec does not speak at that rate."""
+        if rate not in codec.rates:
+            raise ValueError(f"{codec.name} does not speak at {rate}")
+        self._encoder, self._opus = None, None
+        self._codec, self._type, self._rate, self._fmtp = codec, payload_type, rate, fmtp
+        self._sender.clock_rate = codec.clock_rate
+        self._ticks = codec.clock_rate // 50
+        self._ptime, self._rest = ptime, []
+        self._event_type = -1 if event_type is None else event_type
+        self.keys.clock_rate = event_rate
+        self._talking, self._carried = False, None
+
+    def write(self, frame: Frame, now: float) -> None:
+        """The next 20 ms. ValueError where it is none at our rate."""
+        encoder = self._encoder or self._new_encoder()
         if encoder is None:
             return
         stamp = self._timestamp
@@ -165,6 +322,7 @@ class Outbound:
 
     def loss(self, percent: int) -> None:
         """What the far end loses of it: Opus then carries each packet twice (RFC 6716 §2.1.7)."""
+        self._loss = percent
         if self._opus is not None:
             self._opus.loss(percent)
 

@@ -7,7 +7,7 @@ and go. Pure: packets leave by two functions, `now` is an argument.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 import numpy as np
@@ -238,8 +238,15 @@ class RtpSession:
     def write(self, frame: Frame, now: float) -> None:
         self.outbound.write(frame, now)
 
-    def carry(self, packet: RtpPacket | None, now: float) -> None:
-        self.outbound.carry(packet, now)
+    def carry(self, packets: Sequence[RtpPacket], now: float) -> None:
+        self.outbound.carry(packets, now)
+
+    @property
+    def between_packets(self) -> bool:
+        return self.playout is None or self.playout.whole
+
+    def past(self) -> Frame | None:
+        return self.playout.past() if self.playout is not None else None
 
     # beside the beat
 

@@ -7,7 +7,7 @@ import functools
 import random
 import struct
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
 import attrs
@@ -208,8 +208,18 @@ class MediaStream:
             self._chores(now)
         return self._session.pull(now)
 
-    def carry(self, packet: RtpPacket | None) -> None:
-        self._session.carry(packet, time.monotonic())
+    def carry(self, packets: Sequence[RtpPacket]) -> None:
+        self._session.carry(packets, time.monotonic())
+
+    @property
+    def between_packets(self) -> bool:
+        return self._session.between_packets
+
+    def past(self) -> Frame | None:
+        return self._session.past()
+
+    def prime(self, past: Frame) -> None:
+        self._session.outbound.prime(past)
 
     def press(self, digits: str) -> None:
         """Keys to the other end, 100 ms each; ValueError for what is not a key."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from siptg.rtp.audio import Frame, silence
 from siptg.rtp.codecs.opus import OPUS, RATES
@@ -73,9 +73,19 @@ class CallAudio:
     def pull(self) -> RtpPacket | None:
         return self.session.pull(time.monotonic())
 
-    def carry(self, packet: RtpPacket | None) -> None:
+    def carry(self, packets: Sequence[RtpPacket]) -> None:
         if self._send is not None:
-            self.session.carry(packet, time.monotonic())
+            self.session.carry(packets, time.monotonic())
+
+    @property
+    def between_packets(self) -> bool:
+        return self.session.between_packets
+
+    def past(self) -> Frame | None:
+        return self.session.past()
+
+    def prime(self, past: Frame) -> None:
+        self.session.outbound.prime(past)
 
     def attach(
         self, send: Callable[[bytes], None] | None, send_rtcp: Callable[[bytes], None] | None
