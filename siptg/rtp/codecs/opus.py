@@ -11,7 +11,6 @@ import numpy as np
 from siptg.rtp.audio import Samples
 from siptg.rtp.codecs.codec import Codec
 from siptg.rtp.codecs.libopus import LibopusMissing as LibopusMissing
-from siptg.rtp.codecs.libopus import available as available
 from siptg.rtp.codecs.libopus import opuslib
 from siptg.rtp.codecs.opus_packet import corrects, frame_ticks, is_celt
 
@@ -28,7 +27,7 @@ PACKET_MS = (10, 20, 40, 60)
 LONGEST_MS = 120
 BANDWIDTHS = {8000: 1101, 12_000: 1102, 16_000: 1103, 24_000: 1104, 48_000: 1105}
 """libopus's numbers for the bandwidths that audio at these rates fills."""
-MUSIC_BITS = {8000: 32_000, 12_000: 36_000, 16_000: 40_000, 24_000: 48_000, 48_000: 64_000}
+MUSIC_BITS = {8000: 32_000, 12_000: 40_000, 16_000: 40_000, 24_000: 48_000, 48_000: 64_000}
 SPEECH_BITS = {8000: 24_000, 12_000: 32_000, 16_000: 32_000, 24_000: 40_000, 48_000: 48_000}
 SPEECH, MUSIC = 3001, 3002
 MUSIC_FROM = 24_000
@@ -82,7 +81,6 @@ class OpusEncoder:
 
     __slots__ = (
         "_bandwidth",
-        "_complexity",
         "_free",
         "_loss",
         "_made",
@@ -132,11 +130,10 @@ class OpusEncoder:
     @property
     def complexity(self) -> int:
         """0 to 10: what thoroughness may cost."""
-        return self._complexity
+        return self._settings["complexity"]
 
     @complexity.setter
     def complexity(self, value: int) -> None:
-        self._complexity = value
         self._set("complexity", value)
 
     def loss(self, percent: int) -> None:
@@ -145,11 +142,12 @@ class OpusEncoder:
         """
         if percent == self._loss:
             return
-        self._loss, wishes, corrects = percent, self._wishes, percent > 0 and self._wishes.corrects
-        bits = (SPEECH_BITS if corrects or wishes.pauses else MUSIC_BITS)[self._bandwidth]
+        self._loss, wishes = percent, self._wishes
+        correct = percent > 0 and wishes.corrects
+        bits = (SPEECH_BITS if correct or wishes.pauses else MUSIC_BITS)[self._bandwidth]
         bits = min(bits, wishes.most_bits or bits)
-        speech = corrects or wishes.pauses or bits < MUSIC_FROM
-        self._set("inband_fec", int(corrects))
+        speech = correct or wishes.pauses or bits < MUSIC_FROM
+        self._set("inband_fec", int(correct))
         self._set("packet_loss_perc", min(max(percent, 0), 100))
         self._set("signal", SPEECH if speech else MUSIC)
         self._set("bitrate", bits)

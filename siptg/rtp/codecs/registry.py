@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from siptg.rtp.codecs import g722, g726, gsm, opus
+from siptg.rtp.codecs import g722, g726, gsm, libopus
 from siptg.rtp.codecs.codec import Codec
 from siptg.rtp.codecs.g711 import PCMA, PCMU
 from siptg.rtp.codecs.l16 import L16
+from siptg.rtp.codecs.opus import OPUS
 
 
 def spoken() -> list[Codec]:
@@ -13,8 +14,8 @@ def spoken() -> list[Codec]:
     found = [PCMU, PCMA]
     if g722.available():
         found.append(g722.G722)
-    if opus.available():
-        found.append(opus.OPUS)
+    if libopus.available():
+        found.append(OPUS)
     if gsm.available():
         found.append(gsm.GSM)
     if g726.available():
@@ -35,7 +36,7 @@ def by_rtpmap(name: str, clock: int, channels: int = 1) -> Codec | None:
     if codec is None or channels == codec.channels:
         return codec
     # "opus/48000" without its "/2" is met in the field; any Opus decoder decodes any Opus
-    return codec if codec is opus.OPUS and channels == 1 else None
+    return codec if codec is OPUS and channels == 1 else None
 
 
 def by_number(static: int) -> Codec | None:

@@ -16,7 +16,7 @@ from siptg.rtp.codecs import (
     g722,
     g726,
     gsm,
-    opus,
+    libopus,
     registry,
 )
 from siptg.rtp.codecs.library import load
@@ -86,7 +86,7 @@ def test_what_is_not_installed_is_not_listed(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(gsm, "LIBRARY", None)
     monkeypatch.setattr(g726, "LIBRARY", None)
     monkeypatch.setattr(g722, "find_spec", lambda name: None)
-    monkeypatch.setattr(opus, "available", lambda: False)
+    monkeypatch.setattr(libopus, "available", lambda: False)
     assert {codec.name for codec in registry.spoken()} == {"PCMU", "PCMA", "L16"}
     for absent in (gsm.GsmEncoder, gsm.GsmDecoder):
         with pytest.raises(OSError, match="libgsm"):
