@@ -12,7 +12,7 @@ from typing import cast
 from siptg.rtp.audio import Frame, silence
 from siptg.rtp.codecs import CODECS, Codec, Encoder
 from siptg.rtp.dtmf import DtmfReceiver, DtmfSender
-from siptg.rtp.offer import Direction, Negotiator
+from siptg.rtp.offer import Direction, MediaTerms, Negotiator
 from siptg.rtp.packet import RtpPacket, is_rtcp
 from siptg.rtp.playout import Playout
 from siptg.rtp.stats import StreamStats
@@ -34,7 +34,7 @@ class MediaStream(asyncio.DatagramProtocol):
         self.stats = StreamStats()
         self.on_digit: Callable[[str], None] | None = None
         self.on_hold: Callable[[bool], None] | None = None
-        self._chance_session = chance.getrandbits(62)
+        self._chance_session, self._chance = chance.getrandbits(62), chance.randbytes
         self._ssrc, self._sequence = chance.getrandbits(32), chance.getrandbits(15)
         self._timestamp = chance.getrandbits(31)
         self._codecs = list(codecs)
@@ -102,6 +102,7 @@ class MediaStream(asyncio.DatagramProtocol):
         return self._negotiator.offer()
 
     def answer(self, offer: bytes) -> bytes:
+        self._negotiator.refused()  # signalling settles glare: ours has failed if one waits
         answer = self._negotiator.answer(offer)
         self._agree()
         return answer
@@ -150,7 +151,7 @@ class MediaStream(asyncio.DatagramProtocol):
             self._talking = False
         elif agreed.direction.sends and len(frame) * 50 == self._rate:
             payload = self._encoder.encode(frame)
-            self._send(agreed.payload_type, self._timestamp, payload, not self._talking)
+            self._send(agreed.send_type, self._timestamp, payload, not self._talking)
             self._talking = True
         self._timestamp = (self._timestamp + ticks) & 0xFFFFFFFF
 
@@ -168,7 +169,8 @@ class MediaStream(asyncio.DatagramProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.DatagramTransport, transport)
         host, port = transport.get_extra_info("sockname")[:2]
-        self._negotiator = Negotiator(host, port, self._codecs, self._chance_session)
+        terms = MediaTerms(self._codecs)
+        self._negotiator = Negotiator(terms, host, port, self._chance_session, self._chance)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         if is_rtcp(data):
@@ -179,7 +181,9 @@ class MediaStream(asyncio.DatagramProtocol):
         except ValueError:
             self.stats.garbage += 1
             return
-        if agreed is None or packet.payload_type not in (agreed.payload_type, agreed.event_type):
+        is_key = agreed is not None and packet.payload_type in agreed.event_receive
+        codec = agreed.receive.get(packet.payload_type) if agreed else None
+        if not is_key and (codec is None or codec is not self._codec):
             self.stats.garbage += 1
             return
         now = time.monotonic()
@@ -189,7 +193,7 @@ class MediaStream(asyncio.DatagramProtocol):
             return
         self.stats.packets_received += 1
         self.stats.bytes_received += len(data)
-        if packet.payload_type == agreed.event_type:
+        if is_key:
             digit = self._heard_keys.receive(packet)
             if digit is not None and self.on_digit is not None:
                 self.on_digit(digit)

@@ -48,6 +48,15 @@ class Codec:
     """Makes an encoder for audio at a rate."""
     decoder: Callable[[int], Decoder]
     fmtp: str = ""
+    packet_ms: tuple[int, ...] = (10, 20, 30, 40, 50, 60)
+    """Packet lengths that its encoder can make."""
+
+    @property
+    def key(self) -> str:
+        return f"{self.name.lower()}"
+
+    def answer_fmtp(self, their_fmtp: str) -> str:
+        return self.fmtp
 
     @property
     def rtpmap(self) -> str:
