@@ -7,6 +7,7 @@ from pathlib import Path
 from tests.fuzz.targets import SEPARATOR
 from tests.sip.torture.messages import SDP, sip
 from tests.sip.torture.test_ours import LEGAL, WRONG
+from tests.support.devices import DEVICES
 
 TO = "<sip:bob@192.0.2.222>;tag=x"
 WORDS = """
@@ -17,6 +18,9 @@ Subscription-State: Authorization: Proxy-Authenticate: WWW-Authenticate: Expires
 Service-Route: z9hG4bK ;tag= ;branch= ;rport ;received= ;lr ;transport=tcp ;expires= 100rel timer
 replaces application/sdp multipart/mixed;boundary= message/sipfrag sips: tel: Digest nonce= realm=
 qop="auth" algorithm=SHA-256 terminated;reason= active;expires= \\x0d\\x0a
+m=audio a=rtpmap: a=fmtp: a=ptime: a=maxptime: a=rtcp: a=crypto:1 inline: |2^31 |1:4 a=fingerprint:
+a=setup:actpass a=tls-id: a=mid: a=group:BUNDLE a=group:ANAT a=bundle-only a=inactive RTP/SAVP
+UDP/TLS/RTP/SAVPF telephone-event/8000 CN/8000 opus/48000/2 AES_CM_128_HMAC_SHA1_80 sha-256
 """
 
 
@@ -48,6 +52,7 @@ def write(folder: Path, target: str) -> Path:
         seeds = conversations() + seeds
     if target == "sdp":
         seeds = [SDP, SDP + b"a=sendonly\r\na=rtpmap:8 PCMA/8000\r\n", b"v=0\r\n"]
+        seeds += DEVICES.values()
     for n, data in enumerate(seeds):
         (folder / f"{n:03}").write_bytes(data[:4096])
     words = folder.parent / "words.dict"

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from siptg.rtp.codecs import CODECS
+from siptg.rtp.fingerprint import Fingerprint
+from siptg.rtp.offer import MediaTerms, Negotiator, Policy
 from siptg.rtp.sdp import SdpError, SessionDescription
 from siptg.sip.account import SipAccount
 from siptg.sip.auth import Digest
@@ -19,6 +22,12 @@ from siptg.sip.usages.registrar import Registrar
 from tests.support.wire import PaperMedia
 
 FLOW = Flow("UDP", ("192.0.2.1", 5060), ("192.0.2.2", 5060))
+TERMS = MediaTerms(
+    tuple(CODECS.values()),
+    security=Policy.SDES_OPTIONAL,
+    fingerprint=Fingerprint("sha-256", bytes(32)),
+    noise=True,
+)
 SEPARATOR = b"\n==\n"
 """Between the messages that one input brings to a stack."""
 
@@ -36,11 +45,21 @@ def message(data: bytes) -> None:
 
 
 def sdp(data: bytes) -> None:
+    """Read, written, and taken for an offer and for an answer."""
     try:
         made = SessionDescription.parse(data)
     except SdpError:
         return
     SessionDescription.parse(bytes(made))
+    for offered in (False, True):
+        us = Negotiator(TERMS, "192.0.2.1", 4000, 1, bytes)
+        if offered:
+            us.offer()
+        try:
+            us.accept(data) if offered else SessionDescription.parse(us.answer(data))
+        except SdpError:
+            continue
+        us.offer()
 
 
 def framing(data: bytes) -> None:
