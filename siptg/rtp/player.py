@@ -21,6 +21,7 @@ from siptg.rtp.gain import amplified, factor
 
 FORMATS = "wav,w64,aiff,au,ogg,mp3,flac,mov,matroska,aac,amr"
 """Demuxers that may open a file. No playlists: a path that a user gives must not lead elsewhere."""
+KINDS = "WAV, Ogg, MP3, FLAC or M4A"
 AHEAD = 100
 """Frames that are decoded ahead."""
 AT_ONCE = 25
@@ -216,9 +217,10 @@ def _open(path: Path) -> av.container.InputContainer:
     }
     try:
         container = av.open(f"file:{path.absolute()}", "r", options=options)
-    except (av.FFmpegError, ValueError, OSError) as error:
-        why = getattr(error, "strerror", None) or str(error)
-        raise ValueError(f"{path} cannot be played: {why}") from None
+    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+        raise ValueError(f"{path} cannot be played: {error.strerror}") from None
+    except (av.FFmpegError, ValueError):
+        raise ValueError(f"{path} cannot be played: it is no {KINDS} file") from None
     if not container.streams.audio:
         container.close()
         raise ValueError(f"{path} cannot be played: it holds no sound")

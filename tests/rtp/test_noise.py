@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
 import numpy as np
@@ -79,9 +80,7 @@ def test_a_new_level_is_glided_to_and_silence_is_reached() -> None:
     heard(noise, 10)
     noise.set(Noise(60))
     levels = [dbov(noise.read()) for _ in range(20)]
-    assert all(
-        -62.5 < after < before + 1.5 for before, after in zip(levels, levels[1:], strict=False)
-    )
+    assert all(-62.5 < after < before + 1.5 for before, after in itertools.pairwise(levels))
     assert levels[0] > -45 and levels[-1] == pytest.approx(-60, abs=1.5)
     noise.set(Noise(127))
     heard(noise, 50)

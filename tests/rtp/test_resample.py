@@ -19,10 +19,11 @@ PAIRS = [pair for pair in itertools.permutations(RATES, 2) if max(pair) % min(pa
 ]
 
 
-def sine(hz: float, rate: int, seconds: float = 0.5) -> Samples:
+def sine(hz: float, rate: int, seconds: float = 0.5, since: float = 0.0) -> Samples:
     """At −12 dBFS."""
-    at = np.arange(round(rate * seconds)) / rate
-    return np.rint(8231 * np.sin(2 * np.pi * hz * at)).astype(np.int16)
+    at = np.arange(round(rate * seconds)) / rate + since
+    wave: Samples = np.rint(8231 * np.sin(2 * np.pi * hz * at)).astype(np.int16)
+    return wave
 
 
 def through(samples: Samples, source: int, rate: int, milliseconds: int = 20) -> Samples:
@@ -77,7 +78,7 @@ def test_full_scale_saturates_and_does_not_wrap_round() -> None:
 
 
 def test_lengths_and_rates_that_fit_nowhere_are_refused() -> None:
-    with pytest.raises(ValueError, match="one of 8000, 12000, .* expected, not 44100"):
+    with pytest.raises(ValueError, match=r"one of 8000, 12000, .* expected, not 44100"):
         Resampler(44_100, 8000)
     with pytest.raises(ValueError, match="a multiple of 20 samples expected, not 161"):
         Resampler(8000, 16_000)(np.zeros(161, np.int16))
@@ -90,9 +91,7 @@ class Port:
         self._said = itertools.count()
 
     def read(self) -> Frame:
-        size = self.rate // 50
-        at = (next(self._said) * size + np.arange(size)) / self.rate
-        return np.rint(8231 * np.sin(2 * np.pi * 1000 * at)).astype(np.int16)
+        return sine(1000, self.rate, 0.02, since=next(self._said) / 50)
 
     def write(self, frame: Frame) -> None:
         assert len(frame) * 50 == self.rate
