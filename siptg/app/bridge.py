@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import Protocol, cast
 
 import attrs
 
@@ -66,31 +66,35 @@ class Bridge:
         came; at a beat where somebody does, frames follow without a gap.
         """
         a, b = self.a.audio, self.b.audio
-        if self._carries(a, b):
-            b.carry(_pulled(a))
-            a.carry(_pulled(b))
+        carriers = self._carriers(a, b)
+        if carriers is not None:
+            one, other = carriers
+            other.carry(_pulled(one))
+            one.carry(_pulled(other))
             return
         if a.rate != b.rate:
             join_rates(a, b)
         from_a, from_b = a.read(), b.read()
         if self._carrying:
             self._carrying = False
-            _primed(a, b)
+            _prime(a, b)
+            _prime(b, a)
         for ear in self.ears:
             ear(from_a, from_b)
         b.write(from_a)
         a.write(self._ring(a.rate) if self._ringing and self.ringback else from_b)
 
-    def _carries(self, a: AudioPort, b: AudioPort) -> TypeGuard[Carrier]:
-        """Whether this beat takes packets instead of frames."""
+    def _carriers(self, a: AudioPort, b: AudioPort) -> tuple[Carrier, Carrier] | None:
+        """Both, where this beat takes packets instead of frames."""
         if self.ears or (self._ringing and self.ringback):
-            return False
-        kind = getattr(a, "payload_format", None)
-        if kind is None or kind != getattr(b, "payload_format", None):
-            return False
+            return None
+        one, other = cast(Carrier, a), cast(Carrier, b)
+        kind = getattr(one, "payload_format", None)
+        if kind is None or kind != getattr(other, "payload_format", None):
+            return None
         if not self._carrying:
-            self._carrying = a.between_packets and b.between_packets
-        return self._carrying
+            self._carrying = one.between_packets and other.between_packets
+        return (one, other) if self._carrying else None
 
     async def run(self, beat: Beat) -> Parted:
         """Relay until a leg ends, and say which. What becomes of the other is the caller's to say:
@@ -145,13 +149,11 @@ def _pulled(port: Carrier) -> list[RtpPacket]:
     return packets
 
 
-def _primed(a: AudioPort, b: AudioPort) -> None:
-    """Frames follow packets: each encoder hears what was carried last."""
-    for said, heard in ((a, b), (b, a)):
-        if isinstance(said, Carrier) and isinstance(heard, Carrier):
-            past = said.past()
-            if past is not None:
-                heard.prime(past)
+def _prime(said: AudioPort, heard: AudioPort) -> None:
+    """Frames follow packets: the encoder hears what was carried last."""
+    past = cast(Carrier, said).past()
+    if past is not None:
+        cast(Carrier, heard).prime(past)
 
 
 async def play_to(leg: Leg, sounds: Sounds, beat: Beat) -> None:

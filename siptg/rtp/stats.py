@@ -24,6 +24,12 @@ class StreamStats:
     """Datagrams that are no RTP of this call."""
     elsewhere: int = 0
     """RTP from an address that is not the one we are latched on."""
+    refused: int = 0
+    """Packets that were not encrypted by our peer, or came twice."""
+    unreachable: int = 0
+    """ICMP errors: nobody listens where we send."""
+    dropped: int = 0
+    """Packets of ours that the system did not take."""
     lost: int = 0
     """Sequence numbers that never came."""
     late: int = 0

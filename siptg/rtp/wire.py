@@ -211,5 +211,5 @@ class Poller:
 
     def close(self) -> None:
         self._wires.clear()
-        if isinstance(self._poll, getattr(select, "epoll", ())):
+        if hasattr(self._poll, "close"):
             self._poll.close()

@@ -94,9 +94,9 @@ class CallIce(Connection):
         if self._chosen is not None and addresses:
             addresses = list(self._chosen)
         hosts = [c for address in addresses if (c := self._host(component, address)) is not None]
-        relayed, *reflexive = await asyncio.gather(
+        relayed, reflexive = await asyncio.gather(
             super().get_component_candidates(component, [], timeout),
-            *(self._reflexive(port, timeout) for port in self._ports),
+            asyncio.gather(*(self._reflexive(port, timeout) for port in self._ports)),
         )
         return [*hosts, *(c for c in reflexive if c is not None), *relayed]
 
@@ -125,7 +125,7 @@ class CallIce(Connection):
         with contextlib.suppress(TimeoutError, OSError, LookupError, TransactionError):
             async with asyncio.timeout(timeout):
                 found, _ = await server_reflexive_candidate(port.protocol, self.stun_server)
-                return cast(Candidate, found)
+                return found
         return None
 
     def give_to(self, poller: Poller) -> None:

@@ -112,7 +112,7 @@ class CallMedia:
         self._lines: list[str] = []
         self._messages: asyncio.Queue[Message] = asyncio.Queue()
         self._sctp: RTCSctpTransport | None = None
-        self._take: Media | None = None
+        self._decrypt: Media | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     def _new_ice(self) -> CallIce:
@@ -140,7 +140,7 @@ class CallMedia:
         if self._closing:
             return
         self._closing = True
-        self._audio.attach(None)
+        self._audio.attach(None, None)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -229,12 +229,12 @@ class CallMedia:
         def send_rtcp(data: bytes) -> None:
             path.connection.send_now(protect_rtcp(data))
 
-        self._take = take
+        self._decrypt = take
         self._use(ice)
         audio.attach(send, send_rtcp)
 
     def _use(self, ice: CallIce) -> None:
-        ice.media = self._take
+        ice.media = self._decrypt
         if self._poller is not None:
             ice.give_to(self._poller)
 
