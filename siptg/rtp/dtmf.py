@@ -159,17 +159,20 @@ class DtmfReceiver:
         self, packet: RtpPacket, payload: bytes, offset: int, stamp: int, marker: bool, now: float
     ) -> str | None:
         code, flags, duration = _EVENT.unpack_from(payload, offset)
-        if not duration:
-            return None  # for events that are states; keys are none (§2.3.5)
         name = packet.ssrc, stamp, code
         event = self._events.get(name)
         ending = flags >= END
+        if event is not None and marker and not ending and self._anew(event, packet, now):
+            del self._events[name]
+            if self._current is event:
+                self._current = None
+            event = None
+        if not duration:
+            return None  # "for ever" is for events that are states, and keys are none (§2.3.5)
         if event is None:
             event = self._continued(packet.ssrc, stamp, code, marker)
             if event is not None:
                 self._remember(name, event)
-        elif marker and event.closed and not ending and self._anew(event, packet.sequence, now):
-            event = None
         new = event is None
         if event is None:
             symbol = SYMBOLS[code] if code < len(KEYS) + self.flash else None
@@ -202,11 +205,14 @@ class DtmfReceiver:
             return None
         return event if since == event.total or since % LONGEST_SEGMENT == 0 else None
 
-    def _anew(self, event: _Event, sequence: int, now: float) -> bool:
+    @staticmethod
+    def _anew(event: _Event, packet: RtpPacket, now: float) -> bool:
         """A begin behind the end, with the timestamp of before: some telephones and all players of
         captures press again without moving it on. A begin that was overtaken is older than that.
         """
-        return ahead(sequence, event.sequence) > 0 or now - event.heard > 1.0
+        if not event.closed:
+            return False
+        return ahead(packet.sequence, event.sequence) > 0 or now - event.heard > 1.0
 
     def _follow(self, event: _Event) -> None:
         """What begins ends the one before it; what is older than that comes late, and is over."""
