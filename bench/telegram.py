@@ -12,7 +12,8 @@ import time
 
 import attrs
 
-from bench.calls import LOOPBACK, loop_runner
+from bench.calls import LOOPBACK
+from bench.foreign import loop_runner
 from siptg.telegram.calls import TelegramCall
 from siptg.telegram.client import Account, TelegramSettings
 from siptg.telegram.events import Answered, Ended

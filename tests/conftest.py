@@ -5,9 +5,16 @@ from __future__ import annotations
 import asyncio
 import collections
 
+import hypothesis
 import pytest
 
 from tests.world import namespace
+
+# how fast a machine makes examples says nothing about the code
+hypothesis.settings.register_profile(
+    "siptg", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("siptg")
 
 
 def pytest_configure(config: pytest.Config) -> None:

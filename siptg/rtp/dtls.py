@@ -99,6 +99,23 @@ class _Judge:
         return False
 
 
+def exported_keys(
+    connection: SSL.Connection, *, client: bool, profiles: Sequence[str] = tuple(PROFILES)
+) -> tuple[str, bytes, bytes] | None:
+    """Of hands that are shaken: the suite, our `key || salt`, theirs (RFC 5764 §4.2). None: no
+    suite was agreed on. It takes a connection so that it serves other transports of DTLS too.
+    """
+    chosen = connection.get_selected_srtp_profile()
+    suite = next((SUITES[name] for name in profiles if PROFILES[name] == chosen), None)
+    if suite is None:
+        return None
+    key, salt = suite.key_length, suite.salt_length
+    material = connection.export_keying_material(b"EXTRACTOR-dtls_srtp", 2 * (key + salt))
+    salts = material[2 * key :]
+    first, second = material[:key] + salts[:salt], material[key : 2 * key] + salts[salt:]
+    return suite.name, *((first, second) if client else (second, first))
+
+
 class State(enum.Enum):
     """NEW → CONNECTING → (UNVERIFIED →) UP → CLOSED; to FAILED from any before UP."""
 
@@ -258,18 +275,11 @@ class Dtls:
             self._say_goodbye()
             self._fail(_MISMATCH)
             return
-        chosen = self._ssl.get_selected_srtp_profile()
-        suite = next((SUITES[name] for name in self.profiles if PROFILES[name] == chosen), None)
-        if suite is None:
+        self.keys = exported_keys(self._ssl, client=self.client, profiles=self.profiles)
+        if self.keys is None:
             self._say_goodbye()
             self._fail("no profile of SRTP was agreed on")
             return
-        key, salt = suite.key_length, suite.salt_length
-        material = self._ssl.export_keying_material(b"EXTRACTOR-dtls_srtp", 2 * (key + salt))
-        salts = material[2 * key :]
-        client, server = material[:key] + salts[:salt], material[key : 2 * key] + salts[salt:]
-        ours, theirs = (client, server) if self.client else (server, client)
-        self.keys = suite.name, ours, theirs
         self.srtp = SrtpSession(*self.keys)
         self.state = State.UP
 

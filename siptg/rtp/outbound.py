@@ -89,7 +89,8 @@ class Outbound:
         """How to say it from now on. ValueError where the codec does not speak at that rate."""
         if rate not in codec.rates:
             raise ValueError(f"{codec.name} does not speak at {rate}")
-        self._encoder, self._opus = None, None
+        if (codec, rate, fmtp) != (self._codec, self._rate, self._fmtp):
+            self._encoder, self._opus = None, None  # else it goes on: a new one would click
         self._codec, self._type, self._rate, self._fmtp = codec, payload_type, rate, fmtp
         self._sender.clock_rate = codec.clock_rate
         self._ticks = codec.clock_rate // 50

@@ -271,8 +271,10 @@ class MediaStream:
         if self._agreed is None or not self._shield.ready:
             return
         opened = self._shield.open(data)
-        if opened is None or not self._session.knows(opened):
-            self._latch.refused += 1
+        if opened is None:
+            return
+        if not self._session.knows(opened):
+            self._session.stats.garbage += 1
             return
         sequence, ssrc = _NAME(opened, 2)
         proven = not self._shield.plain

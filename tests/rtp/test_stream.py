@@ -103,7 +103,7 @@ async def test_sound_goes_to_where_sound_comes_from() -> None:
     async with pair() as (a, b):
         offer = a.offer().replace(str(a.address[1]).encode(), b"9")
         b.answer(offer)
-        await beats(a, b, 2)
+        await beats(a, b, 4)
         await beats(b, a, 5)
         assert a.stats.packets_received == 5
 
