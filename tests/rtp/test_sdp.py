@@ -150,6 +150,7 @@ def test_a_packet_length_is_a_number_or_nothing(text: str, value: int | None) ->
         ("IN IP6 2001:db8::1", "2001:db8::1", 6, True),
         ("IN IP6 fe80::1%eth0", "fe80::1%eth0", 6, True),
         ("IN IP4 phone-1.example.com", "phone-1.example.com", 0, True),
+        ("IN IP9 2001:x::1", "2001:x::1", 0, False),
         ("ATM NSAP 47.0091.8100.0000", "47.0091.8100.0000", 0, False),
     ],
 )
@@ -217,6 +218,13 @@ def test_there_are_limits(data: bytes, why: str) -> None:
 @pytest.mark.rfc(8866, "5.14")
 def test_a_section_that_is_declined_needs_no_format() -> None:
     assert parsed(said("m=video 0 RTP/AVP")).media[0].formats == []
+
+
+@pytest.mark.parametrize("lines", [[], ["c=IN IP4 224.0.0.9/1"], ["c=ATM NSAP 47"]])
+def test_a_section_without_an_address_of_its_own_kind_has_none(lines: list[str]) -> None:
+    made = parsed("\n".join(["v=0", "m=audio 4 RTP/AVP 0", *lines]).encode())
+    with pytest.raises(SdpError, match="no connection address"):
+        made.host_of(made.media[0])
 
 
 def test_numbers_are_decimal_and_bounded() -> None:
