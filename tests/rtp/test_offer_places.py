@@ -109,6 +109,13 @@ def test_who_cannot_be_reached_is_refused(host: str, line: str, why: str) -> Non
         end(PCMU, host=host).answer(said("m=audio 4000 RTP/AVP 0", line))
 
 
+def test_who_is_known_by_a_name_is_taken_to_speak_ipv4() -> None:
+    us = end(PCMU, host="pbx.example.com")
+    assert b"c=IN IP4 pbx.example.com\r\n" in us.answer(audio("0"))
+    with pytest.raises(SdpError, match="no address of IPv4"):
+        us.answer(said("m=audio 4000 RTP/AVP 0", "c=IN IP6 2001:db8::4"))
+
+
 @pytest.mark.rfc(8866, "5.7")
 def test_over_ipv6_our_own_address_is_written_so() -> None:
     a, b = talk(end(PCMU, host="2001:db8::1"), end(PCMU, host="2001:db8::2", port=3000))

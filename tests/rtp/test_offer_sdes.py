@@ -203,6 +203,18 @@ def test_a_later_offer_keeps_keys_tags_and_protocol_until_they_are_renewed() -> 
     assert sdes(a).receive_key == sdes(b).send_key != before.receive_key
 
 
+def test_terms_that_become_stricter_change_the_protocol_of_the_next_offer() -> None:
+    us = end(PCMU)
+    us.answer(audio("0", protocol="RTP/AVPF"))
+    for policy, protocol in (
+        (OPTIONAL, "RTP/AVPF"),
+        (MUST, "RTP/SAVP"),
+        (Policy.PLAIN, "RTP/AVPF"),
+    ):
+        us.terms = attrs.evolve(us.terms, security=policy)
+        assert section(us.offer()).protocol == protocol
+
+
 @pytest.mark.rfc(4568, "7.1.4")
 def test_new_keys_of_theirs_are_seen_in_what_is_agreed() -> None:
     us = end(PCMU, security=OPTIONAL)

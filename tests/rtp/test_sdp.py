@@ -77,6 +77,12 @@ def test_a_description_may_lack_what_nobody_needs() -> None:
     assert bytes(made).splitlines()[:4] == [b"v=0", b"o=" + made.origin.encode(), b"s=-", b"t=0 0"]
 
 
+def test_what_belongs_to_the_session_is_kept_where_it_stands() -> None:
+    made = parsed(b"v=0\ns=name\nm=audio 4 RTP/AVP 0\ns=other\no=other\nt=1 2\nv=0\n")
+    assert (made.name, made.media[0].lines[0]) == ("name", ("s", "other"))
+    assert b"s=other\r\n" in bytes(made) and b"v=0\r\n" in bytes(made)[5:]
+
+
 def test_a_byte_order_mark_blanks_and_trailing_zeros_do_no_harm() -> None:
     made = parsed(b"\xef\xbb\xbfv=0 \r\n \r\n  s=x\r\nm=audio 4 RTP/AVP 0\r\n\x00\x00")
     assert (made.name, made.media[0].formats) == ("x", ["0"])
@@ -103,6 +109,7 @@ def test_attributes_are_found_by_name_in_their_level() -> None:
         "",
     )
     assert made.direction_of(audio) == "inactive"
+    assert list(audio.all("flag")) == [] and list(audio.all("x")) == [""]
     assert not made.has("flag") and made.get("ptime") is None
 
 
