@@ -72,6 +72,7 @@ def test_rtcp_of_reduced_size_is_taken_where_it_is_offered() -> None:
     assert not section(us.answer(audio("0"))).has("rtcp-rsize")
     a, b = talk(end(PCMU, feedback=True), end(PCMU))
     assert a.reduced_size and b.reduced_size
+    assert not section(end(PCMU, feedback=True, reduced_size=False).offer()).has("rtcp-rsize")
     a, b = talk(end(PCMU, feedback=True), end(PCMU, reduced_size=False))
     assert not a.reduced_size and not b.reduced_size
 
@@ -212,5 +213,5 @@ def test_a_bundle_is_left_where_rtcp_has_its_own_port_or_nothing_of_it_is_ours()
     us = end(PCMU)
     assert parsed(us.answer(bundle(("BUNDLE audio ", "BUNDLE ")))).groups("BUNDLE") == []
     us = end(PCMU)
-    answer = parsed(us.answer(bundle(("a=mid:audio\r\n", ""))))
+    answer = parsed(us.answer(bundle(("a=mid:audio\r\n", ""), ("a=group:LS", "a=group:\r\na=x:"))))
     assert answer.groups("BUNDLE") == [] and answer.media[0].get("mid") is None

@@ -218,6 +218,7 @@ def test_what_cannot_be_read_is_named_with_its_line(line: str, why: str) -> None
     ],
 )
 def test_there_are_limits(data: bytes, why: str) -> None:
+    assert len(parsed(b"v=0\r\n" + b"a=x\r\n" * 999).attributes) == 999
     with pytest.raises(SdpError, match=why):
         parsed(data)
 
