@@ -63,9 +63,13 @@ class Connection:
         return cls(_address(host), kind, slash + rest)
 
     @property
+    def _internet(self) -> bool:
+        return self.net == "IN" and self.kind in ("", "IP4", "IP6")
+
+    @property
     def family(self) -> int:
         """4, 6, or 0 of a name, which may be either."""
-        if self.net != "IN":
+        if not self._internet:
             return 0
         if ":" in self.host:
             return 6
@@ -76,7 +80,7 @@ class Connection:
         """An address that packets of one call can go to."""
         if self.family == 4:
             return not 224 <= int(self.host.partition(".")[0]) < 240  # multicast
-        return self.net == "IN" and not (self.family and self.host.lower().startswith("ff"))
+        return self._internet and not (self.family and self.host.lower().startswith("ff"))
 
     @property
     def blank(self) -> bool:

@@ -211,6 +211,32 @@ def test_audio_that_they_turn_off_in_a_call_can_come_back() -> None:
     assert (agreed(us).direction, agreed(us).held) == (Direction.SENDRECV, False)
 
 
+@pytest.mark.rfc(3264, "8.2")
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["m=audio 0 RTP/AVP 0"],  # ours was the second
+        ["m=video 1 RTP/AVP 99"],
+        ["m=video 0 RTP/AVP 99", "m=video 0 RTP/AVP 99", "m=audio 0 RTP/AVP 0"],
+    ],
+)
+def test_an_offer_in_a_call_that_has_not_our_audio_is_refused(lines: list[str]) -> None:
+    us = end(PCMU)
+    us.answer(said("m=video 1 RTP/AVP 99", "m=audio 4000 RTP/AVP 0"))
+    before = agreed(us)
+    with pytest.raises(SdpError, match="no audio in the offer"):
+        us.answer(said(*lines))
+    assert agreed(us) == before
+
+
+def test_audio_that_is_turned_off_in_a_strange_protocol_is_offered_again_in_ours() -> None:
+    us = end(PCMU)
+    us.answer(audio("0"))
+    us.answer(said("m=audio 0 RTP/FOO 0"))
+    assert section(us.offer()).protocol == "RTP/AVP"
+    us.accept(audio("0"))
+
+
 @pytest.mark.rfc(3264, "6")
 def test_an_answer_may_leave_out_what_it_declines_but_add_nothing() -> None:
     us = end(PCMU)
@@ -219,6 +245,9 @@ def test_an_answer_may_leave_out_what_it_declines_but_add_nothing() -> None:
     us.accept(audio("0"))
     assert agreed(us).remote[1] == 4000
     us.offer()
+    for line in ("m=video 4000 RTP/AVP 0", "m=audio 0 RTP/AVP 0"):
+        with pytest.raises(SdpError, match="takes no audio"):
+            us.accept(said(line))
     with pytest.raises(SdpError, match="the answer has 3 media for 2"):
         us.accept(said(*["m=audio 4000 RTP/AVP 0"] * 3))
     with pytest.raises(SdpError, match="takes no audio"):

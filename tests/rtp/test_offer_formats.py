@@ -100,6 +100,9 @@ def test_keys_are_offered_at_each_clock_that_our_codecs_have() -> None:
         ("5-4", frozenset()),
         ("0-999", frozenset(range(16))),
         ("x", frozenset(range(16))),
+        ("-5", frozenset(range(16))),
+        ("5-", frozenset(range(16))),
+        ("16", frozenset({16})),
     ],
 )
 def test_which_keys_they_understand(fmtp: str, heard: frozenset[int]) -> None:
@@ -139,6 +142,9 @@ def test_keys_that_were_not_offered_are_not_sent() -> None:
 
 def test_no_keys_where_the_terms_have_none() -> None:
     us = end(PCMU, events="")
+    answer = us.answer(audio("0 101", "rtpmap:101 telephone-event/8000"))
+    assert section(answer).formats == ["0"] and agreed(us).event_receive == {}
+    us = end(PCMU, events="")
     assert section(us.offer()).formats == ["0"]
     us.accept(audio("0 101", "rtpmap:101 telephone-event/8000"))
     assert (agreed(us).event_type, agreed(us).events) == (None, frozenset())
@@ -152,6 +158,18 @@ def test_comfort_noise_has_the_clock_of_its_codec() -> None:
     a, b = talk(end(L16, PCMU, noise=True), end(L16, PCMU, noise=True))
     assert list(a.noise_receive.values()) == [16_000]
     assert (a.noise_type, b.noise_type) == (b.noise_type, *b.noise_receive)
+
+
+@pytest.mark.rfc(3389, "4")
+def test_comfort_noise_of_an_answer_is_that_of_our_offer() -> None:
+    us = end(L16, noise=True)
+    number = next(n for n, text in section(us.offer()).map("rtpmap").items() if "CN" in text)
+    us.accept(audio("117 98 13", "rtpmap:98 CN/16000"))
+    assert agreed(us).noise_type == 98
+    assert agreed(us).noise_receive == {int(number): 16_000, 98: 16_000}
+    us.offer()
+    us.accept(audio(f"117 {number}"))
+    assert agreed(us).noise_receive == {int(number): 16_000}
 
 
 @pytest.mark.rfc(3389, "4")
@@ -209,7 +227,16 @@ def test_a_packet_holds_what_the_codec_can_make(wish: int, sent: int) -> None:
     assert agreed(us).ptime == 20, "nothing shorter can be made"
 
 
+def test_keys_of_no_clock_are_none() -> None:
+    us = end(PCMU)
+    us.answer(audio("0 97 98", "rtpmap:97 telephone-event/x", "rtpmap:98 telephone-event/0"))
+    assert (agreed(us).event_type, agreed(us).event_receive) == (None, {})
+
+
 def test_a_packet_length_of_the_session_counts_too_and_ours_may_have_a_limit() -> None:
+    us = end(PCMU)
+    us.answer(said("a=maxptime:30", "m=audio 4 RTP/AVP 0", "a=ptime:40"))
+    assert agreed(us).ptime == 30
     us = end(PCMU, maxptime=40)
     answer = us.answer(said("a=ptime:30", "m=audio 4 RTP/AVP 0"))
     assert (agreed(us).ptime, section(answer).maxptime) == (30, 40)

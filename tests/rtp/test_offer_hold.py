@@ -101,6 +101,9 @@ def test_an_offer_that_sends_nothing_learns_nothing_of_their_hold() -> None:
     assert want(a, NOTHING, b) == (NOTHING, NOTHING)
     assert (agreed(a).held, agreed(b).held) == (False, True)
     assert want(a, BOTH, b) == (BOTH, BOTH)
+    assert want(a, NOTHING, b) == (NOTHING, NOTHING)
+    assert not agreed(a).held
+    want(a, BOTH, b)
     want(b, SEND, a)
     assert want(a, NOTHING, b) == (NOTHING, NOTHING)
     assert agreed(a).held, "b has not let go"

@@ -72,6 +72,7 @@ def test_rtcp_of_reduced_size_is_taken_where_it_is_offered() -> None:
     assert not section(us.answer(audio("0"))).has("rtcp-rsize")
     a, b = talk(end(PCMU, feedback=True), end(PCMU))
     assert a.reduced_size and b.reduced_size
+    assert not section(end(PCMU, feedback=True, reduced_size=False).offer()).has("rtcp-rsize")
     a, b = talk(end(PCMU, feedback=True), end(PCMU, reduced_size=False))
     assert not a.reduced_size and not b.reduced_size
 
@@ -107,6 +108,13 @@ def test_of_several_addresses_the_first_that_we_can_send_to(
 def test_who_cannot_be_reached_is_refused(host: str, line: str, why: str) -> None:
     with pytest.raises(SdpError, match=why):
         end(PCMU, host=host).answer(said("m=audio 4000 RTP/AVP 0", line))
+
+
+def test_who_is_known_by_a_name_is_taken_to_speak_ipv4() -> None:
+    us = end(PCMU, host="pbx.example.com")
+    assert b"c=IN IP4 pbx.example.com\r\n" in us.answer(audio("0"))
+    with pytest.raises(SdpError, match="no address of IPv4"):
+        us.answer(said("m=audio 4000 RTP/AVP 0", "c=IN IP6 2001:db8::4"))
 
 
 @pytest.mark.rfc(8866, "5.7")
@@ -205,5 +213,5 @@ def test_a_bundle_is_left_where_rtcp_has_its_own_port_or_nothing_of_it_is_ours()
     us = end(PCMU)
     assert parsed(us.answer(bundle(("BUNDLE audio ", "BUNDLE ")))).groups("BUNDLE") == []
     us = end(PCMU)
-    answer = parsed(us.answer(bundle(("a=mid:audio\r\n", ""))))
+    answer = parsed(us.answer(bundle(("a=mid:audio\r\n", ""), ("a=group:LS", "a=group:\r\na=x:"))))
     assert answer.groups("BUNDLE") == [] and answer.media[0].get("mid") is None

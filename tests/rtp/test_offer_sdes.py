@@ -203,6 +203,53 @@ def test_a_later_offer_keeps_keys_tags_and_protocol_until_they_are_renewed() -> 
     assert sdes(a).receive_key == sdes(b).send_key != before.receive_key
 
 
+def test_terms_that_become_stricter_change_the_protocol_of_the_next_offer() -> None:
+    us = end(PCMU)
+    us.answer(audio("0", protocol="RTP/AVPF"))
+    for policy, protocol in (
+        (OPTIONAL, "RTP/AVPF"),
+        (MUST, "RTP/SAVP"),
+        (Policy.PLAIN, "RTP/AVPF"),
+    ):
+        us.terms = attrs.evolve(us.terms, security=policy)
+        assert section(us.offer()).protocol == protocol
+
+
+def test_where_what_stands_will_not_do_any_more_another_way_is_offered() -> None:
+    us = end(PCMU, security=OPTIONAL, fingerprint=OURS)
+    us.answer(audio("0", line(), protocol="RTP/SAVP"))
+    us.terms = attrs.evolve(us.terms, security=Policy.DTLS)
+    offer = section(us.offer())
+    assert offer.protocol == "UDP/TLS/RTP/SAVP" and offer.has("fingerprint")
+
+
+@pytest.mark.rfc(4568, "7.1.4")
+@pytest.mark.parametrize(("policy", "protocol"), [(OPTIONAL, "RTP/SAVP"), (MUST, "RTP/AVP")])
+def test_a_call_that_was_encrypted_is_not_answered_in_plain(policy: Policy, protocol: str) -> None:
+    us = end(PCMU, security=policy)
+    us.answer(audio("0", line(), protocol=protocol))
+    assert section(us.offer()).protocol == protocol
+    with pytest.raises(SdpError, match="the answer has no key"):
+        us.accept(audio("0"))
+
+
+def test_what_is_offered_is_all_that_there_is_where_the_terms_do_not_choose() -> None:
+    offer = end(PCMU, security=MUST, suites=(GCM, CM_80), offered_suites=()).offer()
+    assert [one.suite for one in cryptos(offer)] == [GCM, CM_80]
+
+
+def test_an_answer_by_a_way_that_was_not_offered_is_no_key() -> None:
+    fingerprint = f"fingerprint:{OURS}"
+    us = end(PCMU, security=MUST, fingerprint=OURS)
+    us.offer()
+    with pytest.raises(SdpError, match="the answer has no key"):
+        us.accept(audio("0", fingerprint, "setup:active", protocol="RTP/SAVP"))
+    us = end(PCMU, fingerprint=OURS)
+    us.offer()
+    us.accept(audio("0", fingerprint, "setup:active", line()))
+    assert agreed(us).security == Plain()
+
+
 @pytest.mark.rfc(4568, "7.1.4")
 def test_new_keys_of_theirs_are_seen_in_what_is_agreed() -> None:
     us = end(PCMU, security=OPTIONAL)

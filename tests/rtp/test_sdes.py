@@ -59,6 +59,8 @@ def test_padding_may_be_missing_and_old_names_are_known() -> None:
         ("|", 0, ""),
         ("|2^20|1:4", 1 << 20, "key identifiers"),
         ("|1:1", 0, "key identifiers"),
+        (f";{INLINE}", 0, "key identifiers"),
+        (";", 0, ""),
         (f"|2^20|1:4;{INLINE}|2^20|2:4", 1 << 20, "key identifiers"),
     ],
 )

@@ -77,6 +77,12 @@ def test_a_description_may_lack_what_nobody_needs() -> None:
     assert bytes(made).splitlines()[:4] == [b"v=0", b"o=" + made.origin.encode(), b"s=-", b"t=0 0"]
 
 
+def test_what_belongs_to_the_session_is_kept_where_it_stands() -> None:
+    made = parsed(b"v=0\ns=name\nm=audio 4 RTP/AVP 0\ns=other\no=other\nt=1 2\nv=0\n")
+    assert (made.name, made.media[0].lines[0]) == ("name", ("s", "other"))
+    assert b"s=other\r\n" in bytes(made) and b"v=0\r\n" in bytes(made)[5:]
+
+
 def test_a_byte_order_mark_blanks_and_trailing_zeros_do_no_harm() -> None:
     made = parsed(b"\xef\xbb\xbfv=0 \r\n \r\n  s=x\r\nm=audio 4 RTP/AVP 0\r\n\x00\x00")
     assert (made.name, made.media[0].formats) == ("x", ["0"])
@@ -103,6 +109,7 @@ def test_attributes_are_found_by_name_in_their_level() -> None:
         "",
     )
     assert made.direction_of(audio) == "inactive"
+    assert list(audio.all("flag")) == [] and list(audio.all("x")) == [""]
     assert not made.has("flag") and made.get("ptime") is None
 
 
@@ -150,6 +157,7 @@ def test_a_packet_length_is_a_number_or_nothing(text: str, value: int | None) ->
         ("IN IP6 2001:db8::1", "2001:db8::1", 6, True),
         ("IN IP6 fe80::1%eth0", "fe80::1%eth0", 6, True),
         ("IN IP4 phone-1.example.com", "phone-1.example.com", 0, True),
+        ("IN IP9 2001:x::1", "2001:x::1", 0, False),
         ("ATM NSAP 47.0091.8100.0000", "47.0091.8100.0000", 0, False),
     ],
 )
@@ -210,6 +218,7 @@ def test_what_cannot_be_read_is_named_with_its_line(line: str, why: str) -> None
     ],
 )
 def test_there_are_limits(data: bytes, why: str) -> None:
+    assert len(parsed(b"v=0\r\n" + b"a=x\r\n" * 999).attributes) == 999
     with pytest.raises(SdpError, match=why):
         parsed(data)
 
@@ -217,6 +226,13 @@ def test_there_are_limits(data: bytes, why: str) -> None:
 @pytest.mark.rfc(8866, "5.14")
 def test_a_section_that_is_declined_needs_no_format() -> None:
     assert parsed(said("m=video 0 RTP/AVP")).media[0].formats == []
+
+
+@pytest.mark.parametrize("lines", [[], ["c=IN IP4 224.0.0.9/1"], ["c=ATM NSAP 47"]])
+def test_a_section_without_an_address_of_its_own_kind_has_none(lines: list[str]) -> None:
+    made = parsed("\n".join(["v=0", "m=audio 4 RTP/AVP 0", *lines]).encode())
+    with pytest.raises(SdpError, match="no connection address"):
+        made.host_of(made.media[0])
 
 
 def test_numbers_are_decimal_and_bounded() -> None:

@@ -59,10 +59,10 @@ def choose(
     return min(found, key=lambda one: (takes.index(one.way), one.index != usual, one.index))
 
 
-def all_disabled(theirs: SessionDescription) -> bool:
-    """They turned their audio off (RFC 3264 §8.2)."""
-    audio = [section for section in theirs.media if section.kind.lower() == "audio"]
-    return bool(audio) and not any(section.port for section in audio)
+def disabled(theirs: SessionDescription, slot: int) -> bool:
+    """They turned their audio off (RFC 3264 §8.2): that in our place, and there is no other."""
+    audio = [index for index, one in enumerate(theirs.media) if one.kind.lower() == "audio"]
+    return slot in audio and not any(theirs.media[index].port for index in audio)
 
 
 def _consider(
@@ -103,5 +103,5 @@ def grouped(theirs: SessionDescription, choice: Choice, mux: bool) -> Iterator[s
     """
     mid = choice.mid
     for semantics in ("BUNDLE", "ANAT") if mux else ("ANAT",):
-        if mid and any(mid in group for group in theirs.groups(semantics)):
+        if any(mid in group for group in theirs.groups(semantics)):
             yield f"{semantics} {mid}"

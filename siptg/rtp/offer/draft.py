@@ -21,11 +21,12 @@ WAYS: dict[type[Plain | Sdes | Dtls], Way] = {
 def way_and_protocol(terms: MediaTerms, agreed: Agreed | None, before: str) -> tuple[Way, str]:
     """Of an offer. What protects the stream already is kept, and `before`, its protocol."""
     policy, feedback = terms.security, "F" if terms.feedback else ""
-    if agreed is not None:
+    kept = PROTOCOLS.get(before.upper(), ())
+    if agreed is not None and kept:
         stands = WAYS[type(agreed.security)]
         if stands is not Way.PLAIN and stands in policy.takes:
             return stands, before
-        if policy.optional and Way.PLAIN in PROTOCOLS.get(before.upper(), ()):
+        if policy.optional and Way.PLAIN in kept:
             return policy.offers, before
     if policy.optional:
         return policy.offers, f"RTP/AVP{feedback}"

@@ -79,8 +79,8 @@ class Formats:
             tuple(found.values()),
             events,
             noise,
-            section.ptime or _ptime(theirs.get("ptime")),
-            section.maxptime or _ptime(theirs.get("maxptime")),
+            section.ptime or number(theirs.get("ptime"), 500),
+            section.maxptime or number(theirs.get("maxptime"), 500),
         )
 
     def event_for(self, codec: Codec) -> tuple[int, Event | None]:
@@ -112,7 +112,3 @@ def event_codes(fmtp: str) -> frozenset[int]:
             return COMMON_EVENTS
         codes.update(range(low, high + 1))
     return frozenset(codes)
-
-
-def _ptime(text: str | None) -> int | None:
-    return number(text, 500) or None

@@ -153,38 +153,42 @@ class Keyring:
             self.last, self._tls_id = security, security.our_tls_id
 
     def _dtls_answer(self, theirs: TheirKeys, terms: MediaTerms, moved: bool) -> Dtls:
-        last = self.last
-        same = last is not None and self._same(last, theirs, moved)
+        stands = self._standing(theirs, moved)
         if theirs.setup is Setup.PASSIVE:
             setup = Setup.ACTIVE
         elif theirs.setup is Setup.ACTPASS:
-            setup = last.setup if same and last is not None else terms.setup
+            setup = stands.setup if stands else terms.setup
         else:
             setup = Setup.PASSIVE  # an offer that says nothing is active (RFC 4145 §4)
-        if last is not None and same and setup is last.setup:
-            return attrs.evolve(last, fingerprints=theirs.fingerprints)
-        fresh = self._new_tls_id() if last is not None or not self._tls_id else self._tls_id
-        association = last.association + 1 if last is not None else 1
-        return Dtls(theirs.fingerprints, setup, theirs.tls_id, fresh, association)
+        if stands is not None and stands.setup is setup:
+            return attrs.evolve(stands, fingerprints=theirs.fingerprints)
+        fresh = self._tls_id if self._tls_id and self.last is None else self._new_tls_id()
+        return Dtls(theirs.fingerprints, setup, theirs.tls_id, fresh, self._next_association)
 
     def _dtls_accept(self, theirs: TheirKeys, moved: bool) -> Dtls:
         if theirs.setup is Setup.HOLDCONN:
             raise SdpError("the answer puts off the handshake")
         # an answer that says nothing is passive (RFC 4145 §4), and none may say actpass
         setup = Setup.PASSIVE if theirs.setup is Setup.ACTIVE else Setup.ACTIVE
-        last = self.last
-        if last is not None and setup is last.setup and self._same(last, theirs, moved):
-            return attrs.evolve(last, fingerprints=theirs.fingerprints)
-        association = last.association + 1 if last is not None else 1
-        return Dtls(theirs.fingerprints, setup, theirs.tls_id, self._tls_id, association)
+        stands = self._standing(theirs, moved)
+        if stands is not None and stands.setup is setup:
+            return attrs.evolve(stands, fingerprints=theirs.fingerprints)
+        tls_id, association = self._tls_id, self._next_association
+        return Dtls(theirs.fingerprints, setup, theirs.tls_id, tls_id, association)
 
-    def _same(self, last: Dtls, theirs: TheirKeys, moved: bool) -> bool:
-        """The association that stands is meant (RFC 8842 §4): by its name, and where it has none
-        by the addresses.
+    def _standing(self, theirs: TheirKeys, moved: bool) -> Dtls | None:
+        """The association that stands, if it is meant (RFC 8842 §4): by its name, and where it has
+        none by the addresses.
         """
-        if set(theirs.fingerprints) != set(last.fingerprints) or theirs.tls_id != last.tls_id:
-            return False
-        return bool(theirs.tls_id) or not moved
+        last = self.last
+        if last is None or (not theirs.tls_id and moved):
+            return None
+        same = set(theirs.fingerprints) == set(last.fingerprints) and theirs.tls_id == last.tls_id
+        return last if same else None
+
+    @property
+    def _next_association(self) -> int:
+        return self.last.association + 1 if self.last else 1
 
     def _key(self, suite: str) -> bytes:
         if suite not in self._keys:

@@ -8,7 +8,7 @@ import attrs
 
 from siptg.machine import Symbol, Table, step
 from siptg.rtp.offer.agreed import Agreed, Sdes
-from siptg.rtp.offer.choice import all_disabled, choose, grouped
+from siptg.rtp.offer.choice import choose, disabled, grouped
 from siptg.rtp.offer.direction import Direction
 from siptg.rtp.offer.draft import audio, declined, way_and_protocol
 from siptg.rtp.offer.formats import Formats
@@ -135,7 +135,7 @@ class Negotiator:
         theirs = SessionDescription.parse(offer)
         last, terms = self._last, self.terms
         sections = [declined(section) for section in theirs.media]
-        if last is not None and last.slot < len(sections) and all_disabled(theirs):
+        if last is not None and disabled(theirs, last.slot):
             off = attrs.evolve(last.agreed, direction=Direction.INACTIVE, held=True)
             step(self, TABLE, Given.THEIR_OFFER, Outcome(off, sections, last.slot, last.mid))
             return self._description(sections, ())
@@ -233,7 +233,7 @@ class Negotiator:
 
     def _moved(self, place: Place) -> bool:
         """An end has another address than before; none at all is no other (a hold)."""
-        return bool(self._path) and not place.blank and self._path_to(place.remote) != self._path
+        return not place.blank and self._path_to(place.remote) != self._path
 
     def _more(self, mux: bool, reduced: bool, keys: list[Attribute], mid: str) -> list[Attribute]:
         more: list[Attribute] = []
@@ -262,14 +262,10 @@ def _section_of(answer: SessionDescription, ours: Offered) -> MediaSection:
     sections = answer.media
     if len(sections) > len(ours.sections):
         raise SdpError(f"the answer has {len(sections)} media for {len(ours.sections)}")
-    if ours.slot < len(sections):
-        found = sections[ours.slot]
-        if found.kind.lower() == "audio" and found.port:
-            return found
-    elif len(sections) < len(ours.sections):
-        for found in sections:
-            if found.kind.lower() == "audio" and found.port:
-                return found
+    likely = sections[ours.slot : ours.slot + 1] or sections
+    for section in likely:
+        if section.kind.lower() == "audio" and section.port:
+            return section
     raise SdpError("the answer takes no audio")
 
 
