@@ -241,9 +241,9 @@ class _Writer:
         before = self._track.bytes
         self._track.write(block)
         self._step = max(self._step, self._track.bytes - before)
-        if self.frames // LOOK_AT_DISK != (self.frames + len(batch)) // LOOK_AT_DISK:
-            self._look_at_disk()
         self.frames += len(batch)
+        if self.frames // LOOK_AT_DISK != (self.frames - len(batch)) // LOOK_AT_DISK:
+            self._look_at_disk()
 
     def _limit(self) -> str | None:
         plan, track = self._plan, self._track

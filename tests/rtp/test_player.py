@@ -21,7 +21,7 @@ from siptg.rtp.background import Background
 from siptg.rtp.goertzel import level, loudest
 from siptg.rtp.player import AHEAD, AT_ONCE, Player
 from siptg.rtp.tones import sound
-from tests.support.background import ByHand
+from tests.support.background import ByHand, open_files
 
 KINDS = {  # name: codec, rate, layout
     "16.wav": ("pcm_s16le", 44_100, "stereo"),
@@ -36,13 +36,6 @@ KINDS = {  # name: codec, rate, layout
     "music.flac": ("flac", 44_100, "stereo"),
     "note.m4a": ("aac", 44_100, "mono"),
 }
-
-
-@pytest.fixture
-def hand(monkeypatch: pytest.MonkeyPatch) -> ByHand:
-    hand = ByHand()
-    monkeypatch.setattr(module, "READERS", hand)
-    return hand
 
 
 def make(path: Path, seconds: float = 1.0, hz: float = 440) -> Path:
@@ -171,29 +164,21 @@ def test_a_player_is_rewound(tmp_path: Path, hand: ByHand) -> None:
     assert list(player) == [] and "No such file" in str(player.error)
 
 
-def open_files() -> set[str]:
-    return {os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd")
-            if os.path.exists(f"/proc/self/fd/{fd}")}  # fmt: skip
-
-
-@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="no /proc to look into")
 @pytest.mark.parametrize(
-    "done",
-    [
-        lambda player: list(player),
-        lambda player: player.close(),
-        lambda player: next(player),  # and dropped
-    ],
+    ("seconds", "done"),
+    [(0.4, list), (9, Player.close), (9, next)],
     ids=["at its end", "closed", "dropped"],
 )
-def test_no_file_stays_open(done: Callable[[Player], object], tmp_path: Path, hand: ByHand) -> None:
-    path = make(tmp_path / "16.wav", 0.4 if done.__code__.co_names == ("list",) else 9)
+def test_no_file_stays_open(
+    seconds: float, done: Callable[[Player], object], tmp_path: Path, hand: ByHand
+) -> None:
+    path = make(tmp_path / "16.wav", seconds)
     player = Player(path, 8000)
     done(player)
     del player
     gc.collect()
     assert hand.look() is False
-    assert str(path) not in open_files()
+    assert path not in open_files()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
+import pytest
+
 from siptg.rtp.background import Background
 
 
@@ -17,3 +22,17 @@ class ByHand(Background):
 
     def _start(self) -> None:
         return
+
+
+def open_files() -> set[Path]:
+    """Of this process."""
+    own = Path("/proc/self/fd")
+    if not own.is_dir():
+        pytest.skip("no /proc to look into")
+    found = set()
+    for fd in os.listdir(own):
+        try:
+            found.add(own.joinpath(fd).readlink())
+        except OSError:
+            continue  # that one was the listing itself
+    return found
