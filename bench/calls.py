@@ -64,9 +64,7 @@ def engine(audio: Any, send: Callable[[bytes], None], up: Callable[[], None], **
         failed=lambda why: sys.exit(f"no media: {why}"),
         muted=lambda _: None,
     )
-    return CallMedia(
-        audio, send, events, addresses=(LOOPBACK,), servers=(), p2p=True, **more
-    )
+    return CallMedia(audio, send, events, addresses=(LOOPBACK,), servers=(), p2p=True, **more)
 
 
 class Told:
@@ -110,7 +108,9 @@ class Far:
 
     def told(self, number: int, text: bytes) -> None:
         if text == b"count":
-            self.pipe.send((number, (sum(e.sent for e in self.ends), sum(e.heard for e in self.ends))))
+            self.pipe.send(
+                (number, (sum(e.sent for e in self.ends), sum(e.heard for e in self.ends)))
+            )
         elif text.startswith(b"v=0"):
             self.pipe.send((number, self.telephone(text, number)))
         else:

@@ -12,6 +12,7 @@ from siptg.rtp.codecs import Codec, Encoder
 from siptg.rtp.codecs.opus import DTX_BYTES
 from siptg.rtp.dtmf import DtmfSender
 from siptg.rtp.effort import Effort
+from siptg.rtp.inband import ToneSender
 from siptg.rtp.packet import HEADER, RtpPacket
 from siptg.rtp.sender import Sender
 
@@ -46,6 +47,8 @@ class Outbound:
         effort: Effort | None = None,
     ) -> None:
         self.keys = DtmfSender()
+        self.tones: ToneSender | None = None
+        """Keys as tones, for ends that know no other way."""
         self.silent = False
         """Nothing is sent: hold, or nothing agreed."""
         self.effort = effort
@@ -118,6 +121,8 @@ class Outbound:
         opus, effort = self._opus, self.effort
         if opus is not None and effort is not None and opus.complexity != effort.complexity:
             opus.complexity = effort.complexity
+        if self.tones is not None:
+            frame = self._tone(frame)
         if self._ptime != 20:
             self._collect(frame, stamp, now)
             return
@@ -183,6 +188,20 @@ class Outbound:
         if self._opus is not None:
             self._opus.loss(self._loss)
         return made
+
+    def sing(self, digits: str) -> None:
+        """Keys as tones in the place of what is said; ValueError for what is none."""
+        if self.tones is None:
+            self.tones = ToneSender(self._rate)
+        self.tones.press(digits)
+
+    def _tone(self, frame: Frame) -> Frame:
+        tones = self.tones
+        sung = tones.next() if tones is not None and tones.rate == self._rate else None
+        if sung is None:
+            self.tones = None
+            return frame
+        return sung
 
     def loss(self, percent: int) -> None:
         """What the far end loses of it: Opus then carries each packet twice (RFC 6716 §2.1.7)."""

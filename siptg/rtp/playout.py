@@ -92,6 +92,11 @@ class Playout:
         """
         return max(0, self.buffer.ahead) // self._frame_ticks if self._pulling else 0
 
+    def past(self) -> Frame | None:
+        """The 20 ms before those that come next; None where fewer were heard."""
+        heard = np.concatenate(self._history) if self._history else _NONE
+        return heard[-self._size :] if len(heard) >= self._size else None
+
     def read(self, now: float) -> Frame:
         """The next 20 ms."""
         buffer = self.buffer

@@ -18,6 +18,7 @@ from siptg.rtp.codecs.opus_packet import duration
 from siptg.rtp.digits import Digits, Way
 from siptg.rtp.dtmf import DtmfReceiver
 from siptg.rtp.effort import Effort
+from siptg.rtp.inband import ToneReceiver
 from siptg.rtp.noise import ComfortNoise, Noise
 from siptg.rtp.outbound import Outbound
 from siptg.rtp.packet import RtpPacket
@@ -74,6 +75,8 @@ class RtpSession:
         self.codec: Codec | None = None
         """That is heard."""
         self.playout: Playout | None = None
+        self.tones: ToneReceiver | None = None
+        """Listens for keys in the audio, where they can come by no other way."""
         self._send_rtcp = send_rtcp
         self._rate = 8000
         self._hearing = Hearing({})
@@ -220,16 +223,28 @@ class RtpSession:
             if self.on_digit is not None:
                 self.on_digit(symbol)
 
-    def press(self, digits: str) -> None:
-        """Keys to the other end; ValueError for what is none."""
-        self.outbound.keys.press(digits)
+    def press(self, digits: str, way: Way = Way.RFC4733) -> None:
+        """Keys to the other end, in the RTP stream; ValueError for what is none."""
+        if way is Way.INBAND:
+            self.outbound.sing(digits)
+        else:
+            self.outbound.keys.press(digits)
 
     # the beat
 
     def read(self, now: float) -> Frame:
         """The next 20 ms that they said."""
         playout = self.playout
-        return playout.read(now) if playout is not None else silence(self._rate)
+        if playout is None:
+            return silence(self._rate)
+        frame = playout.read(now)
+        if self.tones is not None:
+            key = self.tones.receive(frame)
+            if key is not None:
+                self.pressed(key, Way.INBAND, now)
+            if self.tones.tone:  # it is told as a key, and must not be heard as a second one
+                return silence(self._rate)
+        return frame
 
     def pull(self, now: float) -> RtpPacket | None:
         """The next packet that they said, as it came; None where none is due any more."""

@@ -25,7 +25,9 @@ class CallAudio:
         chance = random.SystemRandom() if seed is None else random.Random(seed)
         self._send: Callable[[bytes], None] | None = None
         self._send_rtcp: Callable[[bytes], None] | None = None
-        self.session = RtpSession(self._out, self._out_rtcp, chance, time.monotonic(), effort=effort)
+        self.session = RtpSession(
+            self._out, self._out_rtcp, chance, time.monotonic(), effort=effort
+        )
         self._rate = NATURAL_RATE
         self._tuned = 0
         """The rate that decoder and encoder are made for; 0 before there is media."""

@@ -18,8 +18,8 @@ from telethon.sessions import StringSession
 from telethon.tl import functions as fn
 from telethon.tl import types as tl
 
-from siptg.telegram import tl_calls
 from siptg.rtp.clock import MediaClock
+from siptg.telegram import tl_calls
 from siptg.telegram.calls import TelegramCall
 from siptg.telegram.dh import Group, KeyRefused, Secret
 from siptg.telegram.events import Discarded, Requested

@@ -102,7 +102,7 @@ async def test_what_one_datagram_closes_is_not_read_any_more() -> None:
 
 
 async def test_a_port_where_nobody_listens_is_counted_and_does_no_harm() -> None:
-    async with wire_and_sender() as (wire, sender, heard):
+    async with wire_and_sender() as (wire, sender, _):
         nobody = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         nobody.bind((LOOPBACK, 0))
         gone = nobody.getsockname()

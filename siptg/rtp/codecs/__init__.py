@@ -3,7 +3,7 @@
 from siptg.rtp.codecs.codec import Codec, Decoder, Encoder
 from siptg.rtp.codecs.g711 import PCMA, PCMU
 from siptg.rtp.codecs.opus import OPUS
-from siptg.rtp.codecs.registry import CODECS, by_number, by_rtpmap
+from siptg.rtp.codecs.registry import CODECS, by_number, by_rtpmap, named
 
 __all__ = [
     "CODECS",
@@ -15,4 +15,5 @@ __all__ = [
     "Encoder",
     "by_number",
     "by_rtpmap",
+    "named",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from siptg.rtp.codecs import g722, g726, gsm, libopus
 from siptg.rtp.codecs.codec import Codec
 from siptg.rtp.codecs.g711 import PCMA, PCMU
@@ -42,3 +44,15 @@ def by_rtpmap(name: str, clock: int, channels: int = 1) -> Codec | None:
 def by_number(static: int) -> Codec | None:
     """What a payload type means without an rtpmap; None for a dynamic one and for what we lack."""
     return _BY_NUMBER.get(static)
+
+
+def named(keys: Iterable[str]) -> tuple[Codec, ...]:
+    """Codecs by the keys that accounts write, as `g722` or `l16/16000`. ValueError names what is
+    not spoken here, and what is.
+    """
+    found = []
+    for key in keys:
+        if key.lower() not in CODECS:
+            raise ValueError(f"unknown codec {key!r}; there are {', '.join(CODECS)}")
+        found.append(CODECS[key.lower()])
+    return tuple(found)
