@@ -246,9 +246,16 @@ class RtpSession:
                 return silence(self._rate)
         return frame
 
-    def pull(self, now: float) -> RtpPacket | None:
-        """The next packet that they said, as it came; None where none is due any more."""
-        return self.playout.pull(now) if self.playout is not None else None
+    def pull(self, now: float) -> Sequence[RtpPacket]:
+        """What they said in the next 20 ms, in packets as they came."""
+        playout = self.playout
+        first = playout.pull(now) if playout is not None else None
+        if first is None or playout is None:
+            return ()
+        packets = [first]
+        while (packet := playout.pull(now)) is not None:
+            packets.append(packet)
+        return packets
 
     def write(self, frame: Frame, now: float) -> None:
         self.outbound.write(frame, now)

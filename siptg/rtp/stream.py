@@ -186,7 +186,7 @@ class MediaStream:
     def write(self, frame: Frame) -> None:
         self._session.write(frame, time.monotonic())
 
-    def pull(self) -> RtpPacket | None:
+    def pull(self) -> Sequence[RtpPacket]:
         now = time.monotonic()
         if now >= self._session.chores_at:
             self._chores(now)
