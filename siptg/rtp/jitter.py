@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import attrs
 
-from siptg.rtp.arrivals import MOST_LOST, NEVER, Arrivals
+from siptg.rtp.arrivals import Arrivals
 from siptg.rtp.packet import RtpPacket
 
 BEAT = 0.02
@@ -210,13 +210,6 @@ class JitterBuffer(Arrivals):
         """The same where the delay is another now than before."""
         self.least = INFINITE
         return self._taken(stamp)
-
-    def _numbers_before(self, stamp: int) -> int:
-        """Packets that are missing between the last taken and that one."""
-        if self.next == NEVER or not self.recent:
-            return 0
-        count = (self.waiting[stamp].sequence - self.recent[-1].sequence - 1) & 0xFFFF
-        return count if count < MOST_LOST else 0
 
     def _shed(self, now: float) -> int:
         """Old sound after a freeze: catch up by leaving out. What is first then."""

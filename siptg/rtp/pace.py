@@ -16,8 +16,8 @@ FIT, LEAST_FIT, EASING = 0.98, 0.5, 0.01
 """How much alike the sides of a joint must be: first, in the end, and less at each attempt."""
 EVERY, SELDOM = 3, 12
 """Beats from one attempt to the next; the second where only packets and beats shall meet again."""
-FAR_OFF = 0.06
-"""Seconds beside the target from which on each beat is stretched."""
+FAR_OFF, LOST_TOUCH = 0.06, 0.15
+"""Seconds beside the target from which on every second beat is tried, and each."""
 LONG_GUARD = 16
 """Looks, some ten seconds, for which a loss lets us wait for error correction."""
 LONGEST_WAIT = 0.04
@@ -92,9 +92,14 @@ class Pace:
     def ready(self) -> bool:
         """Something is wanted, and this is the beat to try it."""
         self._pause -= 1
-        if not self.want or (self._pause > 0 and abs(self.want) < FAR_OFF * self._rate):
+        if not self.want or self._pause > 0:
             return False
-        self._pause = SELDOM if self._exact else EVERY
+        if self._exact:
+            self._pause = SELDOM
+        elif abs(self.want) < FAR_OFF * self._rate:
+            self._pause = EVERY
+        else:
+            self._pause = 2 if abs(self.want) < LOST_TOUCH * self._rate else 1
         return True
 
     @property
@@ -110,7 +115,7 @@ class Pace:
         """
         want, fit = self.want, None if self._exact else self._fit
         if want > 0:
-            result = self._stretcher.shorten(samples, want, fit)
+            result = self._stretcher.shorten(samples, self._size, want, fit)
         else:
             result = self._stretcher.lengthen(before, samples, -want, fit)
         if result is None:

@@ -34,7 +34,9 @@ def best(
         rough = wave[: len(wave) // grid * grid].reshape(-1, grid).mean(axis=1)
         low = -(-first // grid)
         high = min(last // grid, len(rough) - length // grid)
-        near = (low + int(likeness(rough, start // grid, length // grid, low, high).argmax())) * grid
+        near = (
+            low + int(likeness(rough, start // grid, length // grid, low, high).argmax())
+        ) * grid
         # `start` may lie between two points of the grid
         near += start % grid
         first, last = max(first, near - grid), min(last, near + grid)
