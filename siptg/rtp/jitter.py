@@ -44,7 +44,7 @@ class JitterBuffer(Arrivals):
     """
 
     ticks_of: Callable[[bytes], int] | None = None
-    """How long an undecoded payload is; 20 ms where this is None."""
+    """Ticks of an undecoded payload; a beat where this is None, or gives 0, or ValueError."""
     most: float = LARGEST
     """Seconds of delay that are aimed at in the worst case."""
     underruns: int = attrs.field(default=0, init=False)
@@ -197,8 +197,8 @@ class JitterBuffer(Arrivals):
         try:
             ticks = self.ticks_of(payload)
         except ValueError:
-            return self.beat
-        return min(max(ticks, self.beat // 8), 12 * self.beat)
+            ticks = 0
+        return min(max(ticks, self.beat // 8), 12 * self.beat) if ticks > 0 else self.beat
 
     def _taken(self, stamp: int) -> RtpPacket:
         packet = self.waiting.pop(stamp)

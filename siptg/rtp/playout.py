@@ -23,8 +23,9 @@ PRIMED_WITH = 0.16
 40 dB near to a decoder that heard all; with half of it, one time in ten it is not 20 dB near."""
 LONGEST = 0.25
 """Seconds of sound in one packet; more is taken for garbage."""
-REFUSED = 100
-"""Looks, about a minute, for which error correction is not hoped for after a packet had none."""
+HOPELESS, HOPING_AGAIN = 4, 100
+"""Times that a packet could not repair the one before, after which that is not waited for; and the
+number that is reached some minute later, one with each look."""
 _NONE: Samples = np.zeros(0, np.int16)
 
 
@@ -191,10 +192,11 @@ class Playout:
         except ValueError:
             samples = None
         if samples is None or len(samples) != hole:
-            self._refused = REFUSED
+            self._refused += 1
             return None
         buffer.recovered()
         self.recovered += 1
+        self._refused = 0
         return samples
 
     def _joined(self, samples: Samples, have: Samples) -> Samples:
@@ -260,8 +262,9 @@ class Playout:
     def _look(self) -> None:
         """Some beats went by: is the delay right?"""
         buffer, pace = self.buffer, self.pace
-        self._refused = max(0, self._refused - 1)
-        pace.guard(self._packet_ticks, self._own and not self._refused)
+        if self._refused >= HOPELESS:
+            self._refused = (self._refused + 1) % HOPING_AGAIN
+        pace.guard(self._packet_ticks, self._own and self._refused < HOPELESS)
         pace.look(self._packet_ticks, len(self._rest))
         if self._made:
             pace.want = 0

@@ -92,7 +92,7 @@ def test_drift_in_talk_is_followed_in_its_pauses_and_packets_meet_the_beats_agai
 ) -> None:
     rate = 8000 if codec is PCMU else 16_000
     minute, whole = net.talk(rate, 30), []
-    sent = net.packets(np.tile(minute, 7), codec.encoder(rate), rate, codec.clock_rate)
+    sent = net.packets(np.tile(minute, 7), codec.encoder(rate, ""), rate, codec.clock_rate)
     playout = Playout(codec.decoder(rate), codec.clock_rate)
     out = net.heard(
         playout,
@@ -109,7 +109,7 @@ def test_drift_in_talk_is_followed_in_its_pauses_and_packets_meet_the_beats_agai
 
 def test_sixty_milliseconds_of_a_route_are_gained_and_lost_without_dropping() -> None:
     sound = net.talk(8000, 60)
-    sent = net.packets(sound, PCMU.encoder(8000), 8000, 8000)
+    sent = net.packets(sound, PCMU.encoder(8000, ""), 8000, 8000)
     for delays in ((0.2, 0.26), (0.2, 0.14)):
         playout = Playout(PCMU.decoder(8000), 8000)
         coming = [

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from siptg.rtp.audio import Samples
-from siptg.rtp.codecs import OPUS, PCMU
+from siptg.rtp.codecs import CODECS, OPUS, PCMU
+from siptg.rtp.codecs.opus import OpusEncoder
 from siptg.rtp.packet import RtpPacket
 from siptg.rtp.playout import Playout
 from tests.rtp.test_jitter import Counting
@@ -34,7 +35,7 @@ def through(
     ppm: float = 0.0,
 ) -> tuple[Samples, Playout]:
     """A sound as PCMU over a network, and what the playout made of it."""
-    sent = net.packets(sound, PCMU.encoder(RATE), RATE, RATE, ms)
+    sent = net.packets(sound, PCMU.encoder(RATE, ""), RATE, RATE, ms)
     coming = net.arrivals(
         sent, RATE, late=late, lost=lost or (), bunch=bunch, ppm=ppm, length=ms / 1000
     )
@@ -53,7 +54,7 @@ def onsets(
     marked = list(range(400 // ms * 10, len(sound) // size, 40 * 20 // ms))
     for number in marked:
         sound[number * size : number * size + 80] = 12_000
-    sent = net.packets(sound, PCMU.encoder(RATE), RATE, RATE, ms)
+    sent = net.packets(sound, PCMU.encoder(RATE, ""), RATE, RATE, ms)
     coming = net.arrivals(sent, RATE, late=late, lost=lost, bunch=bunch, length=ms / 1000)
     playout = Playout(PCMU.decoder(RATE), RATE)
     out = net.heard(playout, coming, 40.2, phase=phase)
@@ -113,7 +114,7 @@ def test_bunches_cost_their_own_delay_and_no_sound(ms: int, bunch: float) -> Non
 
 def test_a_network_that_turns_bad_is_followed_at_once_and_back_by_and_by() -> None:
     chance, targets = random.Random(3), []
-    sent = net.packets(net.talk(RATE, 60), PCMU.encoder(RATE), RATE, RATE)
+    sent = net.packets(net.talk(RATE, 60), PCMU.encoder(RATE, ""), RATE, RATE)
     coming = net.arrivals(
         sent, RATE, late=lambda n: chance.uniform(0, 0.06) if 1000 < n < 1500 else 0.0
     )
@@ -130,7 +131,7 @@ def test_a_network_that_turns_bad_is_followed_at_once_and_back_by_and_by() -> No
 def test_a_target_can_be_bounded() -> None:
     for most in (0.06, 0.2):
         playout = Playout(PCMU.decoder(RATE), RATE, most=most)
-        sent = net.packets(net.talk(RATE, 20), PCMU.encoder(RATE), RATE, RATE)
+        sent = net.packets(net.talk(RATE, 20), PCMU.encoder(RATE, ""), RATE, RATE)
         net.heard(playout, net.arrivals(sent, RATE, bunch=0.3), 20)
         assert playout.buffer.target == pytest.approx(most)
 
@@ -154,7 +155,7 @@ def test_a_pause_without_packets_is_neither_loss_nor_concealment() -> None:
     sound = net.talk(RATE, 30)
     sent = [
         one
-        for number, one in enumerate(net.packets(sound, PCMU.encoder(RATE), RATE, RATE))
+        for number, one in enumerate(net.packets(sound, PCMU.encoder(RATE, ""), RATE, RATE))
         if net.rms(sound[number * SIZE : (number + 1) * SIZE]) > 20
     ]
     sent = [one._replace(sequence=number & 0xFFFF) for number, one in enumerate(sent, 65_000)]
@@ -169,7 +170,7 @@ def test_a_pause_without_packets_is_neither_loss_nor_concealment() -> None:
 def test_numbers_that_were_keys_are_no_loss() -> None:
     """Telephone events take numbers of the stream while sound is held back."""
     playout = Playout(PCMU.decoder(RATE), RATE)
-    sent = net.packets(net.tone(RATE, 2), PCMU.encoder(RATE), RATE, RATE)
+    sent = net.packets(net.tone(RATE, 2), PCMU.encoder(RATE, ""), RATE, RATE)
     for at, packet in net.arrivals(sent, RATE, delay=0.0):
         if 40 <= sent.index(packet) < 50:
             playout.buffer.aside(packet.sequence)
@@ -181,7 +182,7 @@ def test_numbers_that_were_keys_are_no_loss() -> None:
 
 def test_comfort_noise_is_heard_where_nothing_is_said() -> None:
     sound = net.tone(RATE, 1)
-    sent = net.packets(sound, PCMU.encoder(RATE), RATE, RATE)
+    sent = net.packets(sound, PCMU.encoder(RATE, ""), RATE, RATE)
     playout = Playout(PCMU.decoder(RATE), RATE)
     playout.fill = lambda count: np.full(count, 7, np.int16)
     out = net.heard(playout, net.arrivals(sent, RATE), 2)
@@ -194,21 +195,45 @@ def test_comfort_noise_is_heard_where_nothing_is_said() -> None:
 def test_opus_repairs_a_lost_packet_out_of_the_next(rate: int) -> None:
     """At the floor its successor comes too late for that; after a loss it is waited for."""
     lost = [number % 40 == 25 for number in range(200)]
-    sound = net.talk(rate, 30)
-    sent = net.packets(sound, OPUS.encoder(rate), rate, 48_000)
+    sound, encoder = net.talk(rate, 60), OpusEncoder(rate, "useinbandfec=1")
+    encoder.loss(5)
+    sent = net.packets(sound, encoder, rate, 48_000)
     for phase in (0.007, 0.019):
         playout = Playout(OPUS.decoder(rate), 48_000)
-        out = net.heard(playout, net.arrivals(sent, 48_000, lost=lost), 30, phase=phase)
-        assert playout.buffer.lost == 37
-        assert playout.recovered >= 30 and playout.recovered + playout.concealed <= 39
+        out = net.heard(playout, net.arrivals(sent, 48_000, lost=lost), 60, phase=phase)
+        assert playout.buffer.lost == 75
+        # of a pause there is nothing to correct
+        assert playout.recovered >= 50 and playout.recovered + playout.concealed <= 78
         assert playout.buffer.delay < 0.05
         assert net.rms(out) == pytest.approx(net.rms(sound), rel=0.15)
 
 
 def test_what_cannot_repair_is_not_waited_for() -> None:
+    """PCMU never can; Opus without correction is waited for once, to see."""
     lost = [number % 40 == 25 for number in range(200)]
     _, playout = through(net.talk(RATE, 30), 30, lost=lost)
     assert playout.buffer.target < 0.021
+    sent = net.packets(net.talk(16_000, 60), OPUS.encoder(16_000, ""), 16_000, 48_000)
+    playout = Playout(OPUS.decoder(16_000), 48_000)
+    net.heard(playout, net.arrivals(sent, 48_000, lost=lost), 60)
+    assert playout.buffer.target < 0.021 and playout.recovered == 0
+    assert playout.buffer.lost <= playout.concealed <= playout.buffer.lost + 5
+
+
+@pytest.mark.parametrize("key", sorted(CODECS))
+def test_every_codec_comes_through_whatever_its_clock(key: str) -> None:
+    codec = CODECS[key]
+    rate = codec.rates[0]
+    sound = net.tone(rate, 4)
+    sent = net.packets(sound, codec.encoder(rate, ""), rate, codec.clock_rate)
+    lost = [number == 100 for number in range(200)]
+    playout = Playout(codec.decoder(rate), codec.clock_rate)
+    out = net.heard(playout, net.arrivals(sent, codec.clock_rate, lost=lost), 4)
+    assert (playout.buffer.lost, playout.concealed, playout.garbage) == (1, 1, 0)
+    assert playout.buffer.target < 0.021 and playout.buffer.underruns == 0
+    heard = out[rate : 3 * rate]
+    assert net.rms(heard) == pytest.approx(net.rms(sound), rel=0.1)
+    assert np.median(net.beside_a_sine(heard, rate, 440)) < -20
 
 
 class Repairing(Counting):
@@ -239,7 +264,7 @@ def test_of_several_lost_packets_the_last_is_repaired_and_the_others_concealed()
 
 def test_another_rate_of_the_same_codec_goes_on_in_the_sound() -> None:
     """The Opus decoder is changed in the middle, as a bridge tunes it."""
-    sent = net.packets(net.tone(48_000, 4), OPUS.encoder(48_000), 48_000, 48_000, 60)
+    sent = net.packets(net.tone(48_000, 4), OPUS.encoder(48_000, ""), 48_000, 48_000, 60)
     playout = Playout(OPUS.decoder(48_000), 48_000)
     coming = net.arrivals(sent, 48_000, length=0.06)
     first = net.heard(playout, [one for one in coming if one[0] <= 2.007], 2.02)
@@ -261,7 +286,7 @@ def test_another_rate_of_the_same_codec_goes_on_in_the_sound() -> None:
 
 def test_another_codec_starts_from_nothing() -> None:
     playout = Playout(PCMU.decoder(RATE), RATE)
-    sent = net.packets(net.tone(RATE, 0.5), PCMU.encoder(RATE), RATE, RATE)
+    sent = net.packets(net.tone(RATE, 0.5), PCMU.encoder(RATE, ""), RATE, RATE)
     net.heard(playout, net.arrivals(sent, RATE), 0.4)
     playout.change(Counting())
     assert not playout.buffer.recent and playout.rate == RATE
