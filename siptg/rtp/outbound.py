@@ -115,6 +115,7 @@ class Outbound:
             return
         if self.silent:
             self._talking = False
+            self._rest.clear()
             return
         if len(frame) * 50 != self._rate:
             raise ValueError(f"{len(frame)} samples are no 20 ms at {self._rate}")
