@@ -198,7 +198,10 @@ class Outbound:
 
     def _tone(self, frame: Frame) -> Frame:
         tones = self.tones
-        sung = tones.next() if tones is not None and tones.rate == self._rate else None
+        if tones is None:
+            return frame
+        tones.rate = self._rate  # it may be another one than when they were pressed
+        sung = tones.next()
         if sung is None:
             self.tones = None
             return frame
