@@ -81,8 +81,10 @@ class Counting(MendsNothing):
         return np.frombuffer(payload, np.int16)
 
 
-def counting(clock_rate: int = 8000, number: int = 96) -> tuple[Codec, list[Counting]]:
-    """A codec that is all there, and the encoders that were made of it."""
+def counting(key: str = "x") -> tuple[Codec, list[Counting]]:
+    """A codec that is all there, and the encoders that were made of it. By its key it may pass for
+    another one.
+    """
     made: list[Counting] = []
 
     def encoder(rate: int, fmtp: str) -> Encoder:
@@ -92,7 +94,7 @@ def counting(clock_rate: int = 8000, number: int = 96) -> tuple[Codec, list[Coun
     rates = (8000, 16_000)
     lengths = (10, 20, 30, 40, 50, 60)
     return (
-        Codec("X", number, clock_rate, 1, rates, lengths, encoder, Counting),
+        Codec("X", 96, 8000, 1, rates, lengths, encoder, Counting, key=key),
         made,
     )
 
