@@ -13,8 +13,8 @@ import attrs
 import numpy as np
 
 from siptg.rtp.audio import Frame, Samples, silence
-from siptg.rtp.codecs import OPUS, Codec
-from siptg.rtp.codecs.opus_packet import duration
+from siptg.rtp.codecs import Codec
+from siptg.rtp.codecs.lengths import ticks_of
 from siptg.rtp.digits import Digits, Way
 from siptg.rtp.dtmf import DtmfReceiver
 from siptg.rtp.effort import Effort
@@ -303,8 +303,3 @@ class RtpSession:
             stats.late, stats.concealed = playout.buffer.late, playout.concealed
             stats.buffered = playout.buffer.delay
         return stats
-
-
-def ticks_of(codec: Codec) -> Callable[[bytes], int] | None:
-    """How long a payload is that is not decoded; None where nobody knows."""
-    return duration if codec is OPUS else None
