@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,13 @@ class LineConfig:
     """Authentication user where it is not the address's."""
     proxy: str | None = None
     codecs: tuple[str, ...] = ("PCMA", "PCMU", "opus")
+    """Best first, by their names: `g722`, `l16/16000`."""
+    encryption: str = "plain"
+    """Of the sound: `sdes` or `dtls` and nothing else, or these where the PBX can
+    (`sdes-optional`, `dtls-optional`).
+    """
+    dtmf: tuple[str, ...] = ("rfc4733", "info")
+    """How keys go, the most wanted first; with `inband` they are also heard in the sound."""
     expires: int = 300
     ring_seconds: float = 60.0
     """How long an incoming call rings in Telegram before the PBX gets 480."""
@@ -148,9 +155,7 @@ def _check(config: Config) -> list[str]:
                 found.append(
                     f"lines[{n}].{key}: a SIP address expected (sip:…), not {text!r}: {error}"
                 )
-        for codec in line.codecs:
-            if codec.lower() not in {"pcmu", "pcma", "opus"}:
-                found.append(f"lines[{n}].codecs: PCMU, PCMA or opus expected, not {codec!r}")
+        found += [f"lines[{n}].{complaint}" for complaint in _check_sound(line)]
         if line.listen is not None and not _is_host_port(line.listen):
             found.append(f"lines[{n}].listen: HOST:PORT expected, not {line.listen!r}")
         for key in ("ring_seconds", "callback_seconds"):
@@ -159,6 +164,24 @@ def _check(config: Config) -> list[str]:
     if config.log.level.lower() not in {"debug", "info", "warning", "error"}:
         found.append(f"log.level: debug, info, warning or error expected, not {config.log.level!r}")
     return found
+
+
+def _check_sound(line: LineConfig) -> Iterator[str]:
+    # the libraries behind the codecs are slow to load: not for who only asks for help
+    from siptg.rtp.codecs import CODECS
+    from siptg.rtp.digits import Way
+    from siptg.rtp.offer import Policy
+
+    policies = [policy.value for policy in Policy]
+    for key, names, known in (
+        ("codecs", line.codecs, list(CODECS)),
+        ("encryption", (line.encryption,), policies),
+        ("dtmf", line.dtmf, [way.value for way in Way]),
+    ):
+        choice = f"{', '.join(known[:-1])} or {known[-1]} expected"
+        if not names:
+            yield f"{key}: at least one of {choice}"
+        yield from (f"{key}: {choice}, not {name!r}" for name in names if name.lower() not in known)
 
 
 def _is_host_port(text: str) -> bool:

@@ -64,7 +64,7 @@ class Lines:
         changed: Callable[[Line], None],
         called: Callable[[Line, Incoming], None],
     ) -> None:
-        self.lines = [Line(config, _phone(config, clock)) for config in configs]
+        self.lines = [Line(config, phone_of(config, clock)) for config in configs]
         self._changed, self._called = changed, called
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -118,7 +118,8 @@ async def _with_first(
         yield state
 
 
-def _phone(config: LineConfig, clock: MediaClock) -> Phone:
+def phone_of(config: LineConfig, clock: MediaClock) -> Phone:
+    """The phone that a line describes."""
     host, _, port = (config.listen or "").rpartition(":")
     return Phone(
         config.address,
@@ -128,5 +129,7 @@ def _phone(config: LineConfig, clock: MediaClock) -> Phone:
         expires=config.expires,
         listen=(host, int(port)) if host else None,
         codecs=config.codecs,
+        encryption=config.encryption.lower(),
+        dtmf=[way.lower() for way in config.dtmf],
         clock=clock,
     )

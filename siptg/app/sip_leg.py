@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 
 from siptg import phone
 from siptg.app.causes import FACES, Cause, cause_of_status
 from siptg.app.legs import Answered, Digit, Ended, Held, LegEvent, Party, Ringing
 from siptg.rtp.stream import MediaStream
+from siptg.sip.errors import SipError
 from siptg.sip.uri import NameAddr
+
+log = logging.getLogger(__name__)
 
 
 def party_of(address: NameAddr) -> Party:
@@ -69,7 +73,10 @@ class SipLeg:
             await self._talk.hold(on)
 
     async def press(self, digit: str) -> None:
-        self.audio.press(digit)
+        try:
+            await self._call.press(digit)
+        except SipError as error:
+            log.info("! %s: the key %s is lost: %s", self.id, digit, error)
 
     async def hangup(self, cause: Cause = Cause.HANGUP) -> None:
         """BYE, CANCEL, or the refusal that fits the cause."""

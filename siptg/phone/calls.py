@@ -12,9 +12,9 @@ import attrs
 from siptg.phone.events import CallFailed, Digit, PhoneEvent
 from siptg.phone.handle import Handle
 from siptg.rtp.audio import Frame, silence
+from siptg.rtp.digits import Way
 from siptg.rtp.stream import MediaStream
 from siptg.rtp.tones import Sound, sound
-from siptg.sip.bodies import dtmf_info
 from siptg.sip.events import Ended, Ringing, TransferProgress
 from siptg.sip.identity import Caller, Diverted, caller_of, diversions
 from siptg.sip.session import Session
@@ -60,13 +60,11 @@ class Call:
         self._lift()
 
     async def press(self, digits: str, *, info: bool = False) -> None:
-        """Send DTMF, 100 ms a digit, by RFC 4733 or as INFO; ValueError for what is not a key."""
-        if info:
-            for body in [dtmf_info.relay(digit) for digit in digits]:
-                self._handle.session.send_info(dtmf_info.RELAY, body)
-            return
-        self.audio.press(digits)
-        self._lift()
+        """Send DTMF, 100 ms a digit, by the first of the phone's ways that they take, or as INFO.
+        ValueError for what is not a key, LocalError where they take none of the ways.
+        """
+        if self._handle.press(digits, info=info) is not Way.INFO:
+            self._lift()
 
     async def transfer(self, to: str | Call) -> TransferProgress:
         """Let them talk to somebody else: an address or number, or whom another call of ours has
@@ -118,6 +116,13 @@ class Call:
     async def hold(self, on: bool = True) -> None:
         """Hold the other end, or take it back, by a re-INVITE (RFC 3264 §8.4)."""
         self.audio.hold(on)
+        self._handle.session.reoffer()
+
+    async def renew_keys(self) -> None:
+        """Encrypt by new keys from now on, by a re-INVITE (RFC 4568 §7.1.4). Under DTLS, and where
+        nothing is encrypted, it only says again what was said.
+        """
+        self.audio.renew_keys()
         self._handle.session.reoffer()
 
     async def hangup(self) -> None:
@@ -205,6 +210,10 @@ class Incoming:
         self._handle.session.answer()
         return _talk(self._handle)
 
+    async def press(self, digits: str) -> None:
+        """As `Call.press`, for whoever moves the call's audio."""
+        self._handle.press(digits)
+
     async def decline(self, status: int = 603, reason: str | None = None) -> None:
         self._handle.session.reject(status, reason)
 
@@ -243,6 +252,10 @@ class Outgoing:
         """The call, once the other end has answered; CallFailed with status and reason else."""
         await self._first(self._handle.answered)
         return _talk(self._handle)
+
+    async def press(self, digits: str) -> None:
+        """As `Call.press`, for whoever moves the call's audio; also before the answer."""
+        self._handle.press(digits)
 
     async def cancel(self) -> None:
         """Give up: CANCEL, or BYE where the answer crossed it."""

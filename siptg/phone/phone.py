@@ -12,7 +12,9 @@ import attrs
 
 from siptg.phone.calls import Incoming, Outgoing
 from siptg.phone.handle import Handle
+from siptg.phone.sound import DEFAULT_CODECS, DEFAULT_KEYS, terms_of, ways_of
 from siptg.rtp.clock import MediaClock
+from siptg.rtp.offer.terms import Policy
 from siptg.rtp.stream import MediaStream
 from siptg.sip.account import SipAccount
 from siptg.sip.agent import UserAgent
@@ -28,8 +30,6 @@ from siptg.sip.transport.tls import TlsSettings
 from siptg.sip.uri import NameAddr, Uri
 from siptg.sip.usages.registrar import Registrar
 
-DEFAULT_CODECS = ("PCMU", "PCMA", "opus")
-
 
 class Phone:
     """A SIP telephone: `async with Phone("sip:1001@pbx.example.com", password="…") as phone`.
@@ -38,6 +38,12 @@ class Phone:
     gives a `registrar` and a `guard` and calls whom the registrar has. `clock` is shared where
     several phones run in one process; left out, the phone has its own. The address chooses how it
     is reached: `sip:1001@pbx.example.com;transport=tls`, where `tls` says whom to trust.
+
+    Of calls' sound: `codecs` by their keys (`pcmu`, `g722`, `l16/16000`), best first; `ptime`, the
+    milliseconds that a packet should hold; `encryption`, a `Policy` or its name; `dtmf`, the ways
+    in which keys go (`rfc4733`, `info`, `inband`), of which the first is used that the other end
+    takes. Keys that come are heard by each of these ways, in the audio only where `inband` is
+    among them. ValueError for what is none of them.
     """
 
     def __init__(
@@ -51,6 +57,9 @@ class Phone:
         expires: int = 300,
         listen: tuple[str, int] | None = None,
         codecs: Sequence[str] = DEFAULT_CODECS,
+        ptime: int = 20,
+        encryption: Policy | str = Policy.PLAIN,
+        dtmf: Sequence[str] = DEFAULT_KEYS,
         clock: MediaClock | None = None,
         guard: Digest | None = None,
         registrar: Registrar | None = None,
@@ -70,7 +79,9 @@ class Phone:
             expires=expires,
             quirks=quirks,
         )
-        self.codecs = tuple(codecs)
+        self.terms = terms_of(codecs, ptime, encryption)
+        """What the next call offers or answers; calls that there are keep their own."""
+        self.ways = ways_of(dtmf)
         self.registrar = registrar
         self.registration: Registration | None = None
         self.agent: UserAgent
@@ -174,7 +185,8 @@ class Phone:
         return handle
 
     async def _open(self) -> MediaStream:
-        return await MediaStream.open(self.agent.address[0], codecs=self.codecs)
+        host = self.agent.address[0]
+        return await MediaStream.open(host, terms=self.terms, clock=self._clock)
 
     def resolve(self, to: str) -> Uri:
         """A number of our PBX or an address, as an address. ValueError without either."""

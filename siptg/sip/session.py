@@ -101,6 +101,15 @@ class Session:
             self._usage.talks.offer(self._agent.now())
             self._agent.pump()
 
+    def takes(self, method: str) -> bool:
+        """A request of that kind may be sent now: they allow it, or say nothing of what they allow,
+        which means nothing (RFC 3261 §20.5).
+        """
+        usage = self._usage
+        if usage is None or usage.state is not State.CONFIRMED:
+            return False
+        return not usage.peer_allows or method in usage.peer_allows
+
     def send_info(self, content_type: str, body: bytes) -> None:
         if self._usage is not None:
             self._usage.send("INFO", content_type, body, self._agent.now())

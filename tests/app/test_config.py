@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 
 from siptg.app.config import ConfigError, load
+from siptg.app.lines import phone_of
+from siptg.rtp.clock import MediaClock
+from siptg.rtp.digits import Way
+from siptg.rtp.offer import Policy
 
 GOOD = """
 [telegram]
@@ -45,6 +49,21 @@ def test_a_good_file_is_read_with_its_secrets_from_elsewhere(folder: Path) -> No
     assert config.store.path == folder / "siptg.db"
 
 
+def test_what_a_line_sounds_like_is_read_without_regard_to_case(folder: Path) -> None:
+    said = 'codecs = ["G722", "l16/16000", "PCMA"]\nencryption = "SDES"\ndtmf = ["INFO"]'
+    (line,) = load(written(folder, GOOD.replace("ring_seconds = 30", said))).lines
+    phone = phone_of(line, MediaClock())
+    assert [codec.key for codec in phone.terms.codecs] == ["g722", "l16/16000", "pcma"]
+    assert phone.terms.security is Policy.SDES
+    assert phone.ways == (Way.INFO,)
+
+
+def test_a_line_that_says_nothing_is_not_encrypted(folder: Path) -> None:
+    phone = phone_of(load(written(folder, GOOD)).lines[0], MediaClock())
+    assert phone.terms.security is Policy.PLAIN
+    assert phone.ways == (Way.RFC4733, Way.INFO)
+
+
 def test_secrets_are_not_in_the_repr(folder: Path) -> None:
     shown = repr(load(written(folder, GOOD)))
     assert "0123" not in shown and "777" not in shown and "hunter2" not in shown
@@ -66,11 +85,22 @@ def test_secrets_are_not_in_the_repr(folder: Path) -> None:
         ),
         ("file:token", "file:nowhere", "bot_token: the file nowhere cannot be read: No such file"),
         ("[[lines]]", "[lines]", "lines"),
+        ("ring_seconds = 30", 'codecs = ["G729"]', "lines[0].codecs: pcmu, pcma, g722, opus, "),
+        ("ring_seconds = 30", 'codecs = ["G729"]', "l16/48000 expected, not 'G729'"),
+        ("ring_seconds = 30", "codecs = []", "lines[0].codecs: at least one of pcmu, "),
         (
             "ring_seconds = 30",
-            'codecs = ["G729"]',
-            "codecs: PCMU, PCMA or opus expected, not 'G729'",
+            'encryption = "tls"',
+            "lines[0].encryption: plain, sdes-optional, sdes, dtls-optional or dtls expected, "
+            "not 'tls'",
         ),
+        ("ring_seconds = 30", "encryption = true", "encryption: text expected, not True"),
+        (
+            "ring_seconds = 30",
+            'dtmf = ["info", "2833"]',
+            "lines[0].dtmf: rfc4733, info or inband expected, not '2833'",
+        ),
+        ("ring_seconds = 30", "dtmf = []", "dtmf: at least one of rfc4733, info or inband"),
         ("ring_seconds = 30", 'listen = "5060"', "listen: HOST:PORT expected, not '5060'"),
         ("[telegram]", "[telegram", "is not TOML"),
     ],
