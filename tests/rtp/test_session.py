@@ -16,7 +16,7 @@ from siptg.rtp.digits import Way as KeyWay
 from siptg.rtp.inband import ToneReceiver, ToneSender
 from siptg.rtp.noise import Noise
 from siptg.rtp.packet import RtpPacket
-from siptg.rtp.session import Hearing, RtpSession
+from siptg.rtp.session import Hearing
 from siptg.rtp.tones import tone
 from tests.support.network import EVENT, Network, Way, agree, losing, say
 from tests.support.sines import heard, vowel
@@ -275,9 +275,3 @@ def test_only_what_is_good_counts_as_heard() -> None:
     assert b.heard == float("-inf")
     say(network, a, b, some(hum(8000), 5))
     assert b.heard == pytest.approx(network.now, abs=0.03)
-
-
-def listen(session: RtpSession) -> None:
-    """What a packet may be: anything. The hearing that takes most."""
-    session.hear(Hearing({0: PCMU, 111: OPUS}, {EVENT: 8000}, frozenset({13})), 8000)
-    session.tones = ToneReceiver(8000)
