@@ -79,6 +79,9 @@ class CallAudio:
         if self._send is not None:
             self.session.carry(packets, time.monotonic())
 
+    def overhear(self, packets: Sequence[RtpPacket]) -> Frame:
+        return self.session.overhear(packets, time.monotonic())
+
     @property
     def between_packets(self) -> bool:
         return self.session.between_packets
