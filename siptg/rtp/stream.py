@@ -173,6 +173,9 @@ class MediaStream:
 
     def tune(self, rate: int) -> None:
         """Opus follows; ValueError where the codec has one rate."""
+        codec = self._agreed.codec if self._agreed is not None else self._session.codec
+        if codec is None or rate not in codec.rates:
+            raise ValueError(f"{codec.name if codec else 'nothing'} does not speak at {rate}")
         self._session.tune(rate)
         if self._agreed is not None:
             self._speak(self._agreed)

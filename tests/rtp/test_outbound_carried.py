@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -234,9 +236,8 @@ def test_whatever_comes_no_number_comes_twice_and_sound_never_goes_back(
         elif what == "hold":
             out.silent = how > 3
         else:
-            theirs_next = theirs_next._replace(
-                **{what: how & (65_535 if what == "sequence" else -1)}
-            )
+            fresh: dict[str, Any] = {what: how & (65_535 if what == "sequence" else -1)}
+            theirs_next = theirs_next._replace(**fresh)
     assert all(1 <= step <= 1001 for step in np.diff(unwrapped(said, 16)))
     sound = Said(one for one in said if one.payload_type == 111)
     stamps = unwrapped(sound, 32)
@@ -244,7 +245,7 @@ def test_whatever_comes_no_number_comes_twice_and_sound_never_goes_back(
     assert all(begin >= end for begin, end in zip(stamps[1:], ends, strict=False))
     assert all(
         one.timestamp == other.timestamp or ahead(other.timestamp, one.timestamp, 32) > 0
-        for one, other in zip(said, said[1:], strict=False)
+        for one, other in itertools.pairwise(said)
     )
 
 
