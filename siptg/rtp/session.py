@@ -197,7 +197,9 @@ class RtpSession:
 
     def _other(self, packet: RtpPacket, arrived: float) -> None:
         """A key, comfort noise, or the first packet of another codec."""
-        hearing = self._hearing
+        hearing, playout = self._hearing, self.playout
+        if playout is not None and packet.payload_type not in hearing.codecs:
+            playout.buffer.aside(packet.sequence)  # a number that no sound has is not lost
         if packet.payload_type in hearing.events:
             keys = self._keys
             keys.clock_rate = hearing.events[packet.payload_type]
