@@ -11,7 +11,7 @@ from siptg.rtp.clock import MediaClock
 from siptg.rtp.codecs import named
 from siptg.rtp.digits import Way
 from siptg.rtp.inband import ToneReceiver
-from siptg.rtp.offer import Agreed, Direction, MediaTerms, Negotiator
+from siptg.rtp.offer import Agreed, Direction, MediaTerms, Negotiator, Sdes
 from siptg.rtp.packet import RtpPacket
 from siptg.rtp.path import MediaPath, open_pair
 from siptg.rtp.session import Hearing, RtpSession
@@ -282,6 +282,8 @@ class MediaStream:
         session.outbound.silent = not agreed.direction.sends
         if before is not None and before.remote != agreed.remote:
             session.digits.forget()  # somebody else may be there now
+        if before is not None and _key(before) and _key(before) != _key(agreed):
+            session.rekeyed()
         self._path.agree(agreed, time.monotonic())
         self.listen_for_tones(self._hears_tones)
         if agreed.held != self._held:
@@ -305,3 +307,8 @@ def _said_so(agreed: Agreed) -> tuple[object, ...]:
     """What the encoder depends on."""
     codec, events = agreed.codec, (agreed.event_type, agreed.event_rate)
     return codec, agreed.send_type, agreed.fmtp, agreed.ptime, events
+
+
+def _key(agreed: Agreed) -> bytes:
+    """Ours; empty where none is in the descriptions."""
+    return agreed.security.send_key if isinstance(agreed.security, Sdes) else b""
