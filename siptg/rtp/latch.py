@@ -50,10 +50,14 @@ class Latch:
         """An offer or answer says where they are; a new address opens the window."""
         if address == self._named:
             return
+        if address[0] in NOWHERE:
+            # a hold, or a name that is being asked for: nothing goes there, and nothing is said
+            # of where theirs comes from
+            self._named, self.target = address, None
+            return
         self._named, self._until = address, now + WINDOW
         self._stranger, self._row = None, 0
-        self.target = None if address[0] in NOWHERE else address
-        self.source = None
+        self.source, self.target = None, address
 
     def heard(self, ssrc: int, now: float) -> None:
         """A packet of the present source was good. Not needed for each: once a beat will do."""

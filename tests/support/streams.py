@@ -18,7 +18,7 @@ import numpy as np
 
 from siptg.rtp import path, stream, wire
 from siptg.rtp.audio import Frame, Samples
-from siptg.rtp.clock import MediaClock
+from siptg.rtp.clock import TURNS, MediaClock
 from siptg.rtp.codecs import PCMU, Codec
 from siptg.rtp.fingerprint import Fingerprint
 from siptg.rtp.offer import MediaTerms, Policy
@@ -71,7 +71,8 @@ class Ends:
         """Each says its tone, a 440 and b 880 Hz, and is heard."""
         for _ in range(beats):
             self.hours.now += 0.02
-            self.clock.poller.fetch()
+            for _ in range(TURNS):
+                self.clock.poller.fetch()
             for one, hz in ((self.a, 440.0), (self.b, 880.0)):
                 self.heard.setdefault(one, []).append(one.read())
                 if speakers and one not in speakers:
@@ -133,6 +134,14 @@ def wants(*codecs: Codec, **more: Any) -> MediaTerms:
 def fingerprint() -> Fingerprint:
     """Of the certificate that all streams of this process have."""
     return Fingerprint(*path.certificate().fingerprint)
+
+
+def answer(port: int, *lines: str, host: str = LOOPBACK, formats: str = "0") -> bytes:
+    """A description of an end that is not ours."""
+    family = "IP6" if ":" in host else "IP4"
+    head = f"v=0\no=- 1 1 IN {family} {host}\ns=-\nc=IN {family} {host}\nt=0 0\n"
+    media = f"m=audio {port} RTP/AVP {formats}\n" + "".join(f"a={line}\n" for line in lines)
+    return (head + media).replace("\n", "\r\n").encode()
 
 
 def plain_socket(host: str = LOOPBACK) -> socket.socket:
