@@ -166,7 +166,7 @@ class MediaPath:
         """DTLS, which proves itself; anything else has no business here (RFC 7983 §7), but for a
         report that is shorter than any RTP.
         """
-        if 7 < len(data) and data[0] > 127 and 191 < data[1] < 224:
+        if len(data) > 7 and data[0] > 127 and 191 < data[1] < 224:
             self._receive_rtcp(data, source, arrived)
         elif data and 19 < data[0] < 64 and not self.shield.plain:
             if not self.shield.ready:
