@@ -109,12 +109,15 @@ class MediaPath:
     # what we send
 
     def send(self, data: bytes) -> None:
-        target = self.latch.target
+        latch = self.latch
+        target = latch.target
         if target is None:
             return
         sealed = self.shield.seal(data)
         if sealed is not None:
             self._wire.send(sealed, target)
+            if latch.also is not None:
+                self._wire.send(sealed, latch.also)
 
     def send_rtcp(self, data: bytes) -> None:
         agreed, target = self._agreed, self.latch.target
