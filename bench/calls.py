@@ -1,15 +1,17 @@
 """Bridged calls in one process: a SIP leg over plain RTP, a Telegram leg over ICE and DTLS-SRTP.
 
-    python -m bench.calls CALLS SECONDS [through]      prints one line of JSON
+    python -m bench.calls CALLS SECONDS [through] [--workers N]      prints one line of JSON
 
 The far ends (a telephone and a Telegram engine a call) run in a second process, on another core:
 they send packets that were encoded beforehand, one each 20 ms, and count what comes. CPU is user +
 system of the process under test, lateness that of its beat. With `through` the telephone speaks
-Opus as well, and payloads are carried instead of decoded.
+Opus as well, and payloads are carried instead of decoded. With workers so many processes carry
+CALLS each, on a core of their own as long as there are cores; figures are then of all together.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import gc
 import json
@@ -274,19 +276,46 @@ def concealed_of(phone: MediaStream) -> int:
     return phone.stats.concealed
 
 
-def main() -> None:
-    calls, seconds = int(sys.argv[1]), float(sys.argv[2])
-    codec = "opus" if "through" in sys.argv else "pcmu"
+def carry(worker: int, calls: int, seconds: float, codec: str, told: Connection) -> None:
+    """One worker with the far ends of its calls."""
+    cores = os.cpu_count() or 1
     ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=serve, args=(theirs, codec, 1))
-    process.daemon = True
+    arguments = theirs, codec, (worker + 1) % cores
+    process = multiprocessing.get_context("spawn").Process(target=serve, args=arguments)
     process.start()
-    on_core(0)
-    found = loop_runner()(measure(ours, calls, seconds, codec))
-    print(json.dumps(attrs.asdict(found) | {"good": found.good}))
-    sys.stdout.flush()
+    on_core(worker % cores)
+    told.send(attrs.asdict(loop_runner()(measure(ours, calls, seconds, codec))))
     process.kill()
     os._exit(0)  # closing a hundred connections in order takes longer than measuring them
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(prog="python -m bench.calls", description=__doc__)
+    options.add_argument("calls", type=int)
+    options.add_argument("seconds", type=float)
+    options.add_argument("codec", nargs="?", choices=["through"])
+    options.add_argument("--workers", type=int, default=1)
+    given = options.parse_args()
+    codec = "opus" if given.codec else "pcmu"
+    ends: list[Connection] = []
+    for worker in range(given.workers):
+        ours, theirs = multiprocessing.Pipe()
+        arguments = worker, given.calls, given.seconds, codec, theirs
+        multiprocessing.get_context("spawn").Process(target=carry, args=arguments).start()
+        theirs.close()
+        ends.append(ours)
+    found = [Found(**end.recv()) for end in ends]
+    all_of_them = Found(
+        calls=sum(one.calls for one in found),
+        cpu=sum(one.cpu for one in found),
+        late_ms=max(one.late_ms for one in found),
+        missing=max(one.missing for one in found),
+        concealed=sum(one.concealed for one in found),
+        skipped=sum(one.skipped for one in found),
+        complexity=min(one.complexity for one in found),
+        kilobytes=max(one.kilobytes for one in found),
+    )
+    print(json.dumps(attrs.asdict(all_of_them) | {"good": all_of_them.good}))
 
 
 if __name__ == "__main__":

@@ -15,9 +15,10 @@ import attrs
 from bench.calls import LOOPBACK
 from bench.foreign import loop_runner
 from siptg.telegram.calls import TelegramCall
-from siptg.telegram.client import Account, TelegramSettings
+from siptg.telegram.client import Account
 from siptg.telegram.events import Answered, Ended
 from siptg.telegram.lab import Lab
+from siptg.telegram.settings import TelegramSettings
 
 WITHIN = 20.0
 PHONES = {"caller": "+15550001", "callee": "+15550002"}

@@ -16,7 +16,6 @@ import attrs
 from siptg.app.causes import Cause
 from siptg.app.legs import Answered, Digit, Ended, Held, Leg, LegEvent, Ringing
 from siptg.rtp.audio import AudioPort, Carrier, Frame, join_rates, silence
-from siptg.rtp.packet import RtpPacket
 
 Sounds = Callable[[int], Iterator[Frame]]
 """Makes a sound at a given rate."""
@@ -69,8 +68,8 @@ class Bridge:
         carriers = self._carriers(a, b)
         if carriers is not None:
             one, other = carriers
-            other.carry(_pulled(one))
-            one.carry(_pulled(other))
+            other.carry(one.pull())
+            one.carry(other.pull())
             return
         if a.rate != b.rate:
             join_rates(a, b)
@@ -140,13 +139,6 @@ class Bridge:
             self._tone = rate, self.ringback(rate)
         frame = next(self._tone[1], None) if self._tone else None
         return silence(rate) if frame is None else frame
-
-
-def _pulled(port: Carrier) -> list[RtpPacket]:
-    packets: list[RtpPacket] = []
-    while (packet := port.pull()) is not None:
-        packets.append(packet)
-    return packets
 
 
 def _prime(said: AudioPort, heard: AudioPort) -> None:

@@ -8,8 +8,9 @@ from siptg.app.config import TelegramConfig
 from siptg.app.store import Store
 from siptg.rtp.clock import MediaClock
 from siptg.telegram.chat import Bot
-from siptg.telegram.client import Account, TelegramSettings
+from siptg.telegram.client import Account
 from siptg.telegram.server import Server
+from siptg.telegram.settings import TelegramSettings
 
 PHONE, BOT = "phone account", "bot"
 """Names of the sessions in the store."""

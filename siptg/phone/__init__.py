@@ -5,7 +5,7 @@ What you may do next is the type you hold: an `Incoming` call rings and is answe
 """
 
 from siptg.phone.calls import Call, Incoming, Outgoing
-from siptg.phone.events import CallFailed, Digit, Held, PhoneEvent, TransferAsked
+from siptg.phone.events import CallFailed, Digit, Held, PhoneEvent, Silent, TransferAsked
 from siptg.phone.phone import Phone
 from siptg.sip.events import Answered, Ended, Ringing, TransferProgress
 
@@ -21,6 +21,7 @@ __all__ = [
     "Phone",
     "PhoneEvent",
     "Ringing",
+    "Silent",
     "TransferAsked",
     "TransferProgress",
 ]

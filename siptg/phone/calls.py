@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote as percent_encoded
 
@@ -13,6 +14,8 @@ from siptg.phone.events import CallFailed, Digit, PhoneEvent
 from siptg.phone.handle import Handle
 from siptg.rtp.audio import Frame, silence
 from siptg.rtp.digits import Way
+from siptg.rtp.recorder import Recorder
+from siptg.rtp.recording import Plan
 from siptg.rtp.stream import MediaStream
 from siptg.rtp.tones import Sound, sound
 from siptg.sip.events import Ended, Ringing, TransferProgress
@@ -30,6 +33,7 @@ class Call:
         self._handle = handle
         self._listeners: list[Callable[[Frame], None]] = []
         self._saying: tuple[Sound, asyncio.Future[None]] | None = None
+        self._recorders: list[Recorder] = []
         self._lifted = False
 
     @property
@@ -43,7 +47,8 @@ class Call:
         return self._handle.stream
 
     async def play(self, what: str) -> None:
-        """Play `tone:440/2000`, `silence:500` or a WAV file to the end, or until the call ends.
+        """Play `tone:440/2000`, `busy:us/3000`, a sound file and their like (`rtp.tones`) to the
+        end, or until the call ends.
 
         A new sound takes the place of the one being played. ValueError names what cannot be played.
         """
@@ -58,6 +63,16 @@ class Call:
         """Give every 20 ms that the other end says to `ear`, until the call ends."""
         self._listeners.append(ear)
         self._lift()
+
+    def record(self, path: Path | str, plan: Plan | None = None) -> Recorder:
+        """Record from now on until it is stopped, or the call ends: left what we say, right what
+        they say. ValueError for a name that ends in no format of ours; what the disk does is told
+        by the recorder and never disturbs the call.
+        """
+        recorder = Recorder(path, plan)
+        self._recorders.append(recorder)
+        self._lift()
+        return recorder
 
     async def press(self, digits: str, *, info: bool = False) -> None:
         """Send DTMF, 100 ms a digit, by the first of the phone's ways that they take, or as INFO.
@@ -135,6 +150,9 @@ class Call:
 
     def put_down(self) -> None:
         """Off the beat: the call is over, or somebody else moves its audio."""
+        for recorder in self._recorders:
+            recorder.stop()
+        self._recorders.clear()
         if self._lifted:
             self._handle.clock.remove(self._beat)
             self._lifted = False
@@ -157,7 +175,10 @@ class Call:
         said = next(self._saying[0], None) if self._saying else None
         if said is None:
             self._hush()
-        self.audio.write(silence(self.audio.rate) if said is None else said)
+            said = silence(self.audio.rate)
+        for recorder in self._recorders:
+            recorder.feed(said, heard)
+        self.audio.write(said)
 
 
 def _talk(handle: Handle) -> Call:

@@ -31,7 +31,14 @@ class TransferAsked:
     """Who wants it, as far as they said (RFC 3892)."""
 
 
-PhoneEvent = Ringing | Answered | Digit | Held | TransferAsked | TransferProgress | Ended
+@attrs.frozen
+class Silent:
+    """Nothing at all came on the media path for so long: they are gone, or the way is cut."""
+
+    seconds: float
+
+
+PhoneEvent = Ringing | Answered | Digit | Held | Silent | TransferAsked | TransferProgress | Ended
 
 
 class CallFailed(Exception):

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from siptg.phone.events import Digit, Held, PhoneEvent, TransferAsked
+from siptg.phone.events import Digit, Held, PhoneEvent, Silent, TransferAsked
 from siptg.rtp.clock import MediaClock
 from siptg.rtp.digits import Way, way
 from siptg.rtp.stream import MediaStream
@@ -61,6 +61,7 @@ class Handle:
         stream.on_digit = lambda symbol: self._tell(Digit(symbol))
         stream.on_hold = lambda on: self._tell(Held(on))
         stream.on_failure = self._failed
+        stream.on_silent = lambda seconds: self._tell(Silent(seconds))
         stream.listen_for_tones(Way.INBAND in self._ways)
         self._failure = ""
         self.task = asyncio.create_task(self._watch(), name=f"phone {session.id}")

@@ -1,4 +1,4 @@
-"""Packets as they come: put in order by timestamp, doubles and strangers told apart (RFC 3550 §5.1).
+"""Packets as they come: in order by timestamp, doubles and strangers told apart (RFC 3550 §5.1).
 
 The timestamps of one timeline are unwrapped to numbers that go on. Another source, or a clock that
 jumps, begins another timeline.
@@ -48,7 +48,7 @@ class Arrivals:
     """Where sound goes on: the timestamp behind the last packet taken."""
     held: int = attrs.field(default=0, init=False)
     """Ticks that were made up since then."""
-    recent: deque[RtpPacket] = attrs.field(factory=lambda: deque(maxlen=8), init=False)
+    recent: deque[RtpPacket] = attrs.field(factory=lambda: deque(maxlen=16), init=False)
     """Those taken last: a decoder that starts in the middle is primed with them."""
     transit: Transit = attrs.field(factory=Transit, init=False)
     tick: float = attrs.field(init=False)
@@ -62,6 +62,7 @@ class Arrivals:
     """A packet that does not belong to the timeline, when it came, and the newest that does."""
     _missing: deque[int] = attrs.field(factory=lambda: deque(maxlen=64), init=False)
     """Sequence numbers that were given up."""
+    _aside: deque[int] = attrs.field(factory=lambda: deque(maxlen=64), init=False)
 
     def __attrs_post_init__(self) -> None:
         self.tick = 1.0 / self.clock_rate
@@ -85,6 +86,12 @@ class Arrivals:
         self.waiting[stamp] = packet
         if len(self.waiting) > MOST_PACKETS:
             self._overflow()
+
+    def aside(self, sequence: int) -> None:
+        """A packet of this stream that is no sound, an event or comfort noise, had this number: it
+        is not missed.
+        """
+        self._aside.append(sequence)
 
     def _push_unusual(self, packet: RtpPacket, arrived: float) -> None:
         newest = self._newest
@@ -167,6 +174,16 @@ class Arrivals:
             self.transit.restart(self.transit.base + behind)
             behind = 0.0
         self.transit.saw(min(behind, 2 * TOO_MUCH))
+
+    def _numbers_before(self, stamp: int) -> int:
+        """Packets that are missing between the last taken and that one."""
+        if self.next == NEVER or not self.recent:
+            return 0
+        last = self.recent[-1].sequence
+        count = (self.waiting[stamp].sequence - last - 1) & 0xFFFF
+        if count >= MOST_LOST:
+            return 0
+        return count - sum(0 < ahead(number, last) <= count for number in self._aside)
 
     def _give_up(self, sequence: int, count: int) -> None:
         """So many packets behind number `sequence` are lost."""

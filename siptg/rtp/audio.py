@@ -67,8 +67,8 @@ class Carrier(Protocol):
         """All that was read ended with the end of a packet: the beat to turn to packets."""
         ...
 
-    def pull(self) -> RtpPacket | None:
-        """The next packet of this beat; ask until there is none."""
+    def pull(self) -> Sequence[RtpPacket]:
+        """The packets of this beat."""
         ...
 
     def carry(self, packets: Sequence[RtpPacket]) -> None:

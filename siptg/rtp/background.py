@@ -11,12 +11,17 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from typing import Protocol
 
 log = logging.getLogger(__name__)
 
 PERIOD = 0.25
 """Seconds between two looks at the jobs."""
+BREATH = 0.0002
+"""Seconds between two jobs in which the beat can have the interpreter's lock: it would wait five
+milliseconds for it otherwise.
+"""
 
 
 class Job(Protocol):
@@ -70,6 +75,8 @@ class Background:
                 with self._lock:
                     if self._jobs[job] == added:
                         del self._jobs[job]
+            if len(jobs) > 1:
+                time.sleep(BREATH)
         with self._lock:
             if not self._jobs:
                 self._thread = None

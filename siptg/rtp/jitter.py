@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import attrs
 
-from siptg.rtp.arrivals import MOST_LOST, NEVER, Arrivals
+from siptg.rtp.arrivals import Arrivals
 from siptg.rtp.packet import RtpPacket
 
 BEAT = 0.02
@@ -44,7 +44,7 @@ class JitterBuffer(Arrivals):
     """
 
     ticks_of: Callable[[bytes], int] | None = None
-    """How long an undecoded payload is; 20 ms where this is None."""
+    """Ticks of an undecoded payload; a beat where this is None, or gives 0, or ValueError."""
     most: float = LARGEST
     """Seconds of delay that are aimed at in the worst case."""
     underruns: int = attrs.field(default=0, init=False)
@@ -197,8 +197,8 @@ class JitterBuffer(Arrivals):
         try:
             ticks = self.ticks_of(payload)
         except ValueError:
-            return self.beat
-        return min(max(ticks, self.beat // 8), 12 * self.beat)
+            ticks = 0
+        return min(max(ticks, self.beat // 8), 12 * self.beat) if ticks > 0 else self.beat
 
     def _taken(self, stamp: int) -> RtpPacket:
         packet = self.waiting.pop(stamp)
@@ -210,13 +210,6 @@ class JitterBuffer(Arrivals):
         """The same where the delay is another now than before."""
         self.least = INFINITE
         return self._taken(stamp)
-
-    def _numbers_before(self, stamp: int) -> int:
-        """Packets that are missing between the last taken and that one."""
-        if self.next == NEVER or not self.recent:
-            return 0
-        count = (self.waiting[stamp].sequence - self.recent[-1].sequence - 1) & 0xFFFF
-        return count if count < MOST_LOST else 0
 
     def _shed(self, now: float) -> int:
         """Old sound after a freeze: catch up by leaving out. What is first then."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from siptg.rtp.audio import Frame, Samples
 from siptg.rtp.codecs import Codec, Encoder
+from siptg.rtp.codecs.lengths import Ticks, ticks_of
 from siptg.rtp.codecs.opus import DTX_BYTES
 from siptg.rtp.dtmf import DtmfSender
 from siptg.rtp.effort import Effort
@@ -18,6 +19,9 @@ from siptg.rtp.sender import Sender
 
 MOST_JUMP = 48_000 * 3
 """Ticks by which a carried stream may jump before it counts for a new one."""
+MOST_LOST = 1000
+"""Numbers that may be missing in it at once; more are another numbering."""
+_UNKNOWN = -1
 _pack = HEADER.pack
 
 
@@ -64,10 +68,13 @@ class Outbound:
         self._ptime = 20
         self._rest: list[Samples] = []
         self._talking = False
-        # of what is carried: what is added to their numbers, and the SSRC these came from
+        # of what is carried: what is added to their numbers, and the SSRC these came from; None
+        # while frames are said
         self._carried: int | None = None
         self._ahead = self._later = 0
-        self._stamp = 0
+        # the packet carried last: when it begins in our time, and what it holds
+        self._stamp, self._last = 0, b""
+        self._ticks_of: Ticks | None = None
 
     @property
     def timestamp(self) -> int:
@@ -92,15 +99,18 @@ class Outbound:
         """How to say it from now on. ValueError where the codec does not speak at that rate."""
         if rate not in codec.rates:
             raise ValueError(f"{codec.name} does not speak at {rate}")
+        if self._carried is not None:
+            self._timestamp = (self._timestamp + self._over(self._timestamp)) & 0xFFFFFFFF
+            self._carried = None
         if (codec, rate, fmtp) != (self._codec, self._rate, self._fmtp):
             self._encoder, self._opus = None, None  # else it goes on: a new one would click
         self._codec, self._type, self._rate, self._fmtp = codec, payload_type, rate, fmtp
         self._sender.clock_rate = codec.clock_rate
-        self._ticks = codec.clock_rate // 50
+        self._ticks, self._ticks_of = codec.clock_rate // 50, ticks_of(codec)
         self._ptime, self._rest = ptime, []
         self._event_type = -1 if event_type is None else event_type
         self.keys.clock_rate = event_rate
-        self._talking, self._carried = False, None
+        self._talking = False
 
     def write(self, frame: Frame, now: float) -> None:
         """The next 20 ms. ValueError where it is none at our rate."""
@@ -109,12 +119,12 @@ class Outbound:
             return
         stamp = self._timestamp
         self._timestamp = (stamp + self._ticks) & 0xFFFFFFFF
-        self._carried = None
         if self.keys.busy and self._event_type >= 0:
             self._key(stamp, now)
             return
         if self.silent:
             self._talking = False
+            self._rest.clear()
             return
         if len(frame) * 50 != self._rate:
             raise ValueError(f"{len(frame)} samples are no 20 ms at {self._rate}")
@@ -123,6 +133,14 @@ class Outbound:
             opus.complexity = effort.complexity
         if self.tones is not None:
             frame = self._tone(frame)
+        if self._carried is not None:
+            over = self._over(stamp)
+            if over >= self._ticks:
+                encoder.encode(frame)  # a long packet holds this time too: it only listens
+                return
+            self._carried = None
+            stamp = (stamp + over) & 0xFFFFFFFF
+            self._timestamp = (stamp + self._ticks) & 0xFFFFFFFF
         if self._ptime != 20:
             self._collect(frame, stamp, now)
             return
@@ -145,32 +163,56 @@ class Outbound:
         """
         if self._codec is None:
             return
-        stamp = self._timestamp
-        self._timestamp = (stamp + self._ticks) & 0xFFFFFFFF
+        stamp, ticks = self._timestamp, self._ticks
+        self._timestamp = (stamp + ticks) & 0xFFFFFFFF
         if self.keys.busy and self._event_type >= 0:
             self._key(stamp, now)
-            self._carried = None
+            self._leave_out()
             return
         if self.silent:
+            self._talking = False
+            self._leave_out()
+            return
+        if not packets:
             return
         for packet in packets:
             self._carry(packet, stamp, now)
+        off = (self._stamp - stamp + 0x80000000 & 0xFFFFFFFF) - 0x80000000
+        if not 0 <= off < ticks:
+            # their clock is another one than the beat's, which follows, so that what is said next
+            # is neither earlier nor later than what was carried last
+            self._timestamp = (self._timestamp + off - max(0, off) % ticks) & 0xFFFFFFFF
 
     def _carry(self, packet: RtpPacket, stamp: int, now: float) -> None:
         _, theirs, when, ssrc, payload, marker = packet
         out = (when + self._later) & 0xFFFFFFFF
-        gap = (out - self._stamp + 0x80000000 & 0xFFFFFFFF) - 0x80000000
-        if ssrc != self._carried or not 0 <= gap < MOST_JUMP:
+        sequence = (theirs + self._ahead) & 0xFFFF
+        if (
+            ssrc != self._carried
+            or (out - self._stamp) & 0xFFFFFFFF >= MOST_JUMP
+            or (sequence - self._sequence) & 0xFFFF > MOST_LOST
+        ):
+            out, sequence = (stamp + self._over(stamp)) & 0xFFFFFFFF, self._sequence
             self._carried = ssrc
-            self._later, self._ahead = stamp - when, self._sequence - theirs
-            out = stamp
-        self._stamp = out
-        sequence, sender = (theirs + self._ahead) & 0xFFFF, self._sender
-        self._sequence = (sequence + 1) & 0xFFFF
+            self._later, self._ahead = out - when, sequence - theirs
+        self._stamp, self._last = out, payload
+        self._sequence, sender = (sequence + 1) & 0xFFFF, self._sender
         sender.sent(out, len(payload), now)
         kind = self._type | (0x80 if marker or not self._talking else 0)
         self._talking = True
         self._send(_pack(0x80, kind, sequence, out, sender.ssrc) + payload)
+
+    def _leave_out(self) -> None:
+        """What they say now is not said: in our numbers that is no loss."""
+        if self._carried is not None:
+            self._carried = _UNKNOWN
+
+    def _over(self, stamp: int) -> int:
+        """Ticks by which what was carried reaches beyond that time."""
+        if self._carried is None:
+            return 0
+        ticks = self._ticks if self._ticks_of is None else self._ticks_of(self._last)
+        return max(0, (self._stamp + ticks - stamp + 0x80000000 & 0xFFFFFFFF) - 0x80000000)
 
     def prime(self, past: Frame) -> None:
         """Let the encoder hear what went out last, carried or not."""
@@ -197,7 +239,10 @@ class Outbound:
 
     def _tone(self, frame: Frame) -> Frame:
         tones = self.tones
-        sung = tones.next() if tones is not None and tones.rate == self._rate else None
+        if tones is None:
+            return frame
+        tones.rate = self._rate  # it may be another one than when they were pressed
+        sung = tones.next()
         if sung is None:
             self.tones = None
             return frame

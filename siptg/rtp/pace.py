@@ -16,10 +16,10 @@ FIT, LEAST_FIT, EASING = 0.98, 0.5, 0.01
 """How much alike the sides of a joint must be: first, in the end, and less at each attempt."""
 EVERY, SELDOM = 3, 12
 """Beats from one attempt to the next; the second where only packets and beats shall meet again."""
-FAR_OFF = 0.06
-"""Seconds beside the target from which on each beat is stretched."""
+FAR_OFF, LOST_TOUCH = 0.06, 0.15
+"""Seconds beside the target from which on every second beat is tried, and each."""
 LONG_GUARD = 16
-"""Looks, some ten seconds, for which a loss lets us wait for error correction."""
+"""Looks, some ten seconds, for which losses let us wait for error correction."""
 LONGEST_WAIT = 0.04
 """Seconds: a delay for the sake of error correction must not be more."""
 
@@ -51,7 +51,8 @@ class Pace:
         """Seconds put in and taken out."""
         self.want = 0
         """Samples to be taken out, or put in where it is negative."""
-        self._beside = self._pause = self._guard = self._lost = 0
+        self._beside = self._pause = self._lost = 0
+        self._guard = -LONG_GUARD
         self._exact, self._fit = False, FIT
 
     def tune(self, rate: int) -> None:
@@ -81,20 +82,26 @@ class Pace:
     def guard(self, packet_ticks: int, regains: bool) -> None:
         """While packets are lost whose successors can repair them, the successor is waited for."""
         buffer = self._buffer
+        self._guard -= 1
         if buffer.lost > self._lost:
-            self._guard = LONG_GUARD
-        elif self._guard:
-            self._guard -= 1
+            # one loss in ten seconds is not worth a longer delay, the second one is
+            worth = self._guard > -LONG_GUARD or buffer.lost > self._lost + 1
+            self._guard = LONG_GUARD if worth else 0
         self._lost = buffer.lost
         wait = packet_ticks * buffer.tick
-        buffer.guard(wait if regains and self._guard and wait <= LONGEST_WAIT else 0.0)
+        buffer.guard(wait if regains and self._guard > 0 and wait <= LONGEST_WAIT else 0.0)
 
     def ready(self) -> bool:
         """Something is wanted, and this is the beat to try it."""
         self._pause -= 1
-        if not self.want or (self._pause > 0 and abs(self.want) < FAR_OFF * self._rate):
+        if not self.want or self._pause > 0:
             return False
-        self._pause = SELDOM if self._exact else EVERY
+        if self._exact:
+            self._pause = SELDOM
+        elif abs(self.want) < FAR_OFF * self._rate:
+            self._pause = EVERY
+        else:
+            self._pause = 2 if abs(self.want) < LOST_TOUCH * self._rate else 1
         return True
 
     @property
@@ -110,7 +117,7 @@ class Pace:
         """
         want, fit = self.want, None if self._exact else self._fit
         if want > 0:
-            result = self._stretcher.shorten(samples, want, fit)
+            result = self._stretcher.shorten(samples, self._size, want, fit)
         else:
             result = self._stretcher.lengthen(before, samples, -want, fit)
         if result is None:

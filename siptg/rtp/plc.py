@@ -45,7 +45,7 @@ class Concealment:
         """A gap opens after `history`: 40 ms and more of it make a good copy."""
         self._at, self._offset = 0, 0.0
         wave = history.astype(np.float64)
-        window, least, most = self._rate // 80, self._rate // 400, self._rate * 3 // 200
+        window, least, most = self._rate * 3 // 400, self._rate // 400, self._rate * 3 // 200
         if len(wave) < window + most + most // 4:
             self._cycle = np.zeros(most)
             return

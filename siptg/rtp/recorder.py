@@ -117,14 +117,19 @@ class _Side:
         self._rate = rate
         self._resampler: Resampler | None = None
 
-    def __call__(self, data: bytes) -> Samples | None:
-        samples = np.frombuffer(data, np.int16)
-        rate = len(samples) * 50
-        if rate == self._rate:
+    def __call__(self, pieces: list[bytes]) -> Samples:
+        size = self._rate // 50
+        if all(len(piece) == 2 * size for piece in pieces):
+            return np.frombuffer(b"".join(pieces), np.int16)
+        return np.concatenate([self._fitted(np.frombuffer(p, np.int16), size) for p in pieces])
+
+    def _fitted(self, samples: Samples, size: int) -> Samples:
+        if len(samples) == size:
             return samples
+        rate = len(samples) * 50
         if self._resampler is None or self._resampler.source != rate:
             if rate not in RATES:
-                return None  # no frame of ours: silence
+                return np.zeros(size, np.int16)  # no frame of ours
             self._resampler = Resampler(rate, self._rate)
         return self._resampler(samples)
 
@@ -222,22 +227,14 @@ class _Writer:
 
     def _write(self, batch: list[tuple[bytes, bytes] | None]) -> None:
         assert self._track is not None
-        size, mixed = self._plan.rate // 50, self._plan.sides is Sides.MIXED
-        block: Block = np.zeros((len(batch) * size, 1 if mixed else 2), np.int16)
-        for n, pair in enumerate(batch):
-            if pair is None:
-                continue  # a pause
-            here = block[n * size : (n + 1) * size]
-            left, right = self._left(pair[0]), self._right(pair[1])
-            if mixed:
-                total = np.full(size, MIDDLE, np.intp)
-                for side in (left, right):
-                    if side is not None:
-                        total += side
-                here[:, 0] = saturated(total)
-            else:
-                here[:, 0] = 0 if left is None else left
-                here[:, 1] = 0 if right is None else right
+        quiet = bytes(self._plan.rate // 50 * 2)
+        left = self._left([pair[0] if pair else quiet for pair in batch])
+        right = self._right([pair[1] if pair else quiet for pair in batch])
+        block: Block
+        if self._plan.sides is Sides.MIXED:
+            block = saturated(np.add(left, right, dtype=np.intp) + MIDDLE)[:, None]
+        else:
+            block = np.stack((left, right), axis=1)
         before = self._track.bytes
         self._track.write(block)
         self._step = max(self._step, self._track.bytes - before)

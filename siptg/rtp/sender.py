@@ -25,6 +25,8 @@ class Sender:
     packets: int = attrs.field(default=0, init=False)
     """Under this SSRC, as are the octets."""
     octets: int = attrs.field(default=0, init=False)
+    past: tuple[int, int] = attrs.field(default=(0, 0), init=False)
+    """Packets and octets under those that we had before."""
     retired: int | None = attrs.field(default=None, init=False)
     """An SSRC of ours that is still to be bidden farewell."""
     _timestamp: int = attrs.field(default=-1, init=False)
@@ -49,4 +51,5 @@ class Sender:
         self.retired = self.ssrc
         while self.ssrc in (self.retired, taken):
             self.ssrc = chance.getrandbits(32)
+        self.past = self.past[0] + self.packets, self.past[1] + self.octets
         self.packets = self.octets = 0

@@ -13,8 +13,8 @@ import attrs
 import numpy as np
 
 from siptg.rtp.audio import Frame, Samples, silence
-from siptg.rtp.codecs import OPUS, Codec
-from siptg.rtp.codecs.opus_packet import duration
+from siptg.rtp.codecs import Codec
+from siptg.rtp.codecs.lengths import ticks_of
 from siptg.rtp.digits import Digits, Way
 from siptg.rtp.dtmf import DtmfReceiver
 from siptg.rtp.effort import Effort
@@ -24,6 +24,7 @@ from siptg.rtp.outbound import Outbound
 from siptg.rtp.packet import RtpPacket
 from siptg.rtp.playout import Playout
 from siptg.rtp.reports import Reports
+from siptg.rtp.resample import Resampler
 from siptg.rtp.sender import Chance
 from siptg.rtp.stats import StreamStats
 
@@ -79,6 +80,10 @@ class RtpSession:
         """Listens for keys in the audio, where they can come by no other way."""
         self._send_rtcp = send_rtcp
         self._rate = 8000
+        self._fit: Resampler | None = None
+        """Where the codec heard does not speak at our rate."""
+        self._past = 0, 0
+        """Late packets and concealed frames of codecs before."""
         self._hearing = Hearing({})
         self._type = -1
         self._keys = DtmfReceiver()
@@ -97,46 +102,48 @@ class RtpSession:
         return self.reports.sources.sender.ssrc
 
     def hear(self, hearing: Hearing, rate: int) -> None:
-        """What comes from now on. What is heard already goes on without a break where it may."""
+        """What comes from now on, read at that rate. What is heard already goes on without a break
+        where it may.
+        """
         self._hearing = hearing
-        if self._type in hearing.codecs and hearing.codecs[self._type] is self.codec:
-            if rate != self._rate:
-                self.tune(rate)
-            return
-        self._rate = rate
-        first = next(iter(hearing.codecs), None)
-        if first is None:
-            self._type, self.codec, self.playout = -1, None, None
-            return
-        self._listen_to(first)
+        if self._type not in hearing.codecs or hearing.codecs[self._type] is not self.codec:
+            self._listen_to(next(iter(hearing.codecs), None))
+        self.tune(rate)
 
     def tune(self, rate: int) -> None:
-        """Another audio rate of the same codec; ValueError where it has none such."""
-        codec = self.codec
-        if codec is None or rate not in codec.rates:
-            raise ValueError(f"{codec.name if codec else 'nothing'} does not speak at {rate}")
-        if rate != self._rate:
-            self._rate = rate
-            if self._noise is not None:
-                self._noise.tune(rate)
-            if self.playout is not None:
-                self.playout.change(codec.decoder(rate))
+        """Another audio rate; a codec that does not speak at it is resampled. ValueError for one
+        that nobody can make.
+        """
+        codec, playout = self.codec, self.playout
+        if codec is not None and playout is not None:
+            spoken = rate if rate in codec.rates else codec.rates[0]
+            if self._fit is None or (self._fit.source, self._fit.rate) != (spoken, rate):
+                self._fit = Resampler(spoken, rate) if spoken != rate else None
+            if spoken != playout.rate:
+                playout.change(codec.decoder(spoken))
+                if self._noise is not None:
+                    self._noise.tune(spoken)
+        self._rate = rate
 
-    def _listen_to(self, payload_type: int) -> None:
-        codec, before = self._hearing.codecs[payload_type], self.codec
-        self._type, self.codec = payload_type, codec
-        if self._rate not in codec.rates:
-            self._rate = codec.rates[0]
-            if self._noise is not None:
-                self._noise.tune(self._rate)
-        if before is codec and self.playout is not None:
+    def _listen_to(self, payload_type: int | None) -> None:
+        before, playout = self.codec, self.playout
+        codec = None if payload_type is None else self._hearing.codecs[payload_type]
+        self._type, self.codec = -1 if payload_type is None else payload_type, codec
+        if before is codec:
+            return
+        if playout is not None:
+            late, concealed = self._past
+            self._past = late + playout.buffer.late, concealed + playout.concealed
+        if codec is None:
+            self.playout = None
             return
         self.reports.sources.tune(codec.clock_rate)
-        self.playout = Playout(
-            codec.decoder(self._rate), codec.clock_rate, ticks_of=ticks_of(codec)
-        )
+        spoken = self._rate if self._rate in codec.rates else codec.rates[0]
+        self.playout = Playout(codec.decoder(spoken), codec.clock_rate, ticks_of=ticks_of(codec))
         if self._noise is not None:
+            self._noise.tune(spoken)
             self.playout.fill = self._fill
+        self.tune(self._rate)
 
     # packets, decrypted
 
@@ -171,8 +178,11 @@ class RtpSession:
         return True
 
     def receive_rtcp(self, data: bytes, arrived: float) -> None:
-        self.reports.receive(data, arrived)
-        self.heard = arrived
+        reports = self.reports
+        before = reports.received
+        reports.receive(data, arrived)
+        if reports.received != before:
+            self.heard = arrived
 
     def _known(self, payload_type: int) -> bool:
         hearing = self._hearing
@@ -184,7 +194,9 @@ class RtpSession:
 
     def _other(self, packet: RtpPacket, arrived: float) -> None:
         """A key, comfort noise, or the first packet of another codec."""
-        hearing = self._hearing
+        hearing, playout = self._hearing, self.playout
+        if playout is not None and packet.payload_type not in hearing.codecs:
+            playout.buffer.aside(packet.sequence)  # a number that no sound has is not lost
         if packet.payload_type in hearing.events:
             keys = self._keys
             keys.clock_rate = hearing.events[packet.payload_type]
@@ -203,9 +215,11 @@ class RtpSession:
             self.stats.garbage += 1
             return
         if self._noise is None:
-            self._noise = ComfortNoise(self._rate, self._chance.random)
-            if self.playout is not None:
-                self.playout.fill = self._fill
+            playout = self.playout
+            rate = self._rate if playout is None else playout.rate
+            self._noise = ComfortNoise(rate, self._chance.random)
+            if playout is not None:
+                playout.fill = self._fill
         self._noise.set(Noise.parse(payload))
 
     def _fill(self, samples: int) -> Samples:
@@ -238,6 +252,8 @@ class RtpSession:
         if playout is None:
             return silence(self._rate)
         frame = playout.read(now)
+        if self._fit is not None:
+            frame = self._fit(frame)
         if self.tones is not None:
             key = self.tones.receive(frame)
             if key is not None:
@@ -246,9 +262,16 @@ class RtpSession:
                 return silence(self._rate)
         return frame
 
-    def pull(self, now: float) -> RtpPacket | None:
-        """The next packet that they said, as it came; None where none is due any more."""
-        return self.playout.pull(now) if self.playout is not None else None
+    def pull(self, now: float) -> Sequence[RtpPacket]:
+        """What they said in the next 20 ms, in packets as they came."""
+        playout = self.playout
+        first = playout.pull(now) if playout is not None else None
+        if first is None or playout is None:
+            return ()
+        packets = [first]
+        while (packet := playout.pull(now)) is not None:
+            packets.append(packet)
+        return packets
 
     def write(self, frame: Frame, now: float) -> None:
         self.outbound.write(frame, now)
@@ -290,14 +313,12 @@ class RtpSession:
         """What is known now."""
         stats, sender = self.stats, self.reports.sources.sender
         self.reports.count(stats)
-        stats.packets_sent, stats.bytes_sent = sender.packets, sender.octets
+        packets, octets = sender.past
+        stats.packets_sent, stats.bytes_sent = packets + sender.packets, octets + sender.octets
         playout = self.playout
+        stats.late, stats.concealed = self._past
         if playout is not None:
-            stats.late, stats.concealed = playout.buffer.late, playout.concealed
+            stats.late += playout.buffer.late
+            stats.concealed += playout.concealed
             stats.buffered = playout.buffer.delay
         return stats
-
-
-def ticks_of(codec: Codec) -> Callable[[bytes], int] | None:
-    """How long a payload is that is not decoded; None where nobody knows."""
-    return duration if codec is OPUS else None

@@ -73,7 +73,7 @@ class Shield:
         self.srtp, self.failed = None, ""
         self._handshake = Handshake(
             self.certificate(),
-            [(one.hash, one.digest.hex(":").upper()) for one in security.fingerprints],
+            security.fingerprints,
             client=security.setup is Setup.ACTIVE,
         )
         self._handshake.start(now)

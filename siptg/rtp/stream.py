@@ -18,6 +18,8 @@ from siptg.rtp.session import Hearing, RtpSession
 from siptg.rtp.stats import Quality, StreamStats, heard, told
 from siptg.rtp.wire import Address
 
+SILENT_AFTER = 20.0
+"""Seconds; a muted telephone still sends comfort noise or RTCP now and then."""
 DEFAULT_CODECS = ("pcmu", "pcma", "g722", "opus")
 
 
@@ -31,6 +33,11 @@ class MediaStream:
     ) -> None:
         chance = random.SystemRandom() if seed is None else random.Random(seed)
         self.on_hold: Callable[[bool], None] | None = None
+        self.on_silent: Callable[[float], None] | None = None
+        """Told once, with the seconds, when nothing at all came for `silent_after` although they
+        should send; and again after the next silence.
+        """
+        self.silent_after = SILENT_AFTER
         self._path = path
         host, port = path.address
         self._negotiator = Negotiator(terms, host, port, chance.getrandbits(62), chance.randbytes)
@@ -43,6 +50,10 @@ class MediaStream:
         )
         self._agreed: Agreed | None = None
         self._held = self._hears_tones = False
+        self._listening_since = 0.0
+        """When they began to have to send."""
+        self._told_of = 0.0
+        """The last moment of sound before the silence that was told."""
 
     @classmethod
     async def open(
@@ -173,6 +184,9 @@ class MediaStream:
 
     def tune(self, rate: int) -> None:
         """Opus follows; ValueError where the codec has one rate."""
+        codec = self._agreed.codec if self._agreed is not None else self._session.codec
+        if codec is None or rate not in codec.rates:
+            raise ValueError(f"{codec.name if codec else 'nothing'} does not speak at {rate}")
         self._session.tune(rate)
         if self._agreed is not None:
             self._speak(self._agreed)
@@ -186,7 +200,7 @@ class MediaStream:
     def write(self, frame: Frame) -> None:
         self._session.write(frame, time.monotonic())
 
-    def pull(self) -> RtpPacket | None:
+    def pull(self) -> Sequence[RtpPacket]:
         now = time.monotonic()
         if now >= self._session.chores_at:
             self._chores(now)
@@ -208,6 +222,15 @@ class MediaStream:
     def _chores(self, now: float) -> None:
         self._session.chores(now, time.time())
         self._path.chores(now)
+        agreed = self._agreed
+        if agreed is None or not agreed.direction.receives:
+            self._listening_since = now
+            return
+        last = max(self._session.heard, self._listening_since)
+        if now - last > self.silent_after and last > self._told_of:
+            self._told_of = last
+            if self.on_silent is not None:
+                self.on_silent(now - last)
 
     # keys
 
@@ -243,6 +266,8 @@ class MediaStream:
         if agreed is None:
             return
         before, self._agreed = self._agreed, agreed
+        if before is None:
+            self._listening_since = time.monotonic()
         session, codec = self._session, agreed.codec
         own = {number: one for number, one in agreed.receive.items() if one is codec}
         rate = session.rate if session.rate in codec.rates else codec.rates[0]

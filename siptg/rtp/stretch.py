@@ -13,7 +13,7 @@ from siptg.rtp.pitch import Wave, best, likeness
 
 QUIET = 150.0
 """RMS of what is taken for a pause, -47 dBFS: there a joint is not heard."""
-ALIKE = 0.998
+ALIKE = 0.999
 """So much alike are two stretches where a length that suits us is preferred to the best."""
 
 
@@ -29,15 +29,15 @@ class Stretcher:
         self.least, self.most = rate // 400, rate * 15 // 1000
         """The shortest and longest piece, in samples: pitch periods of 400 and of 67 Hz."""
 
-    def shorten(self, samples: Samples, wish: int, fit: float | None) -> Samples | None:
-        """`samples` without a piece near their beginning.
+    def shorten(self, samples: Samples, keep: int, wish: int, fit: float | None) -> Samples | None:
+        """`samples` without a piece near their beginning; `keep` samples at least are left.
 
         `wish` samples less are best; another length will do where the sound is alike by `fit`, None
         for no other. None where it cannot be done here.
         """
         fade = self._fade
         wave = samples.astype(np.float64)
-        lag = self._lag(wave, 0, 1, wish, len(samples) - fade, fit)
+        lag = self._lag(wave, 0, 1, wish, len(samples) - max(fade, keep), fit)
         if lag is None:
             return None
         self._cross(wave[:fade], wave[lag : lag + fade])
@@ -46,7 +46,7 @@ class Stretcher:
     def lengthen(
         self, before: Samples, samples: Samples, wish: int, fit: float | None
     ) -> Samples | None:
-        """`samples`, which follow `before`, with a piece of what was repeated at their beginning."""
+        """`samples`, which follow `before`, with a piece of that once more at their beginning."""
         fade, start = self._fade, len(before)
         if len(samples) < fade:
             return None

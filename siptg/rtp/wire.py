@@ -21,7 +21,7 @@ Receive = Callable[[bytes, Address, float], None]
 """Datagram, where it came from, when (monotonic seconds)."""
 
 LARGEST = 2048
-"""Bytes of a datagram: media fits into an Ethernet frame; what is longer is cut, and is no media."""
+"""Bytes of a datagram: what is longer is cut, and is no media."""
 BURST = 16
 """Datagrams that one wire may bring a beat, DTLS and STUN included. More wait in the kernel's
 buffer, which is what a flood fills, not our time."""

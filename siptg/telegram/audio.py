@@ -72,7 +72,7 @@ class CallAudio:
         if self._send is not None:
             self.session.write(frame, time.monotonic())
 
-    def pull(self) -> RtpPacket | None:
+    def pull(self) -> Sequence[RtpPacket]:
         return self.session.pull(time.monotonic())
 
     def carry(self, packets: Sequence[RtpPacket]) -> None:

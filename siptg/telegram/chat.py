@@ -26,7 +26,6 @@ from siptg.telegram.client import (
     Account,
     MessageRef,
     NotSignedIn,
-    TelegramSettings,
     ask,
     new_client,
     peer_of,
@@ -34,6 +33,7 @@ from siptg.telegram.client import (
     sent_id,
 )
 from siptg.telegram.people import Person, TelegramCause, TelegramRefused
+from siptg.telegram.settings import TelegramSettings
 
 log = logging.getLogger(__name__)
 

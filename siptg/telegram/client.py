@@ -26,7 +26,7 @@ from siptg.telegram.events import Discarded, Requested
 from siptg.telegram.machine import CallTimes
 from siptg.telegram.people import Person, TelegramCause, TelegramRefused
 from siptg.telegram.refusals import refusal_of
-from siptg.telegram.server import Server
+from siptg.telegram.settings import TelegramSettings
 
 log = logging.getLogger(__name__)
 
@@ -39,20 +39,6 @@ MOST_WAITING = 1000
 
 class NotSignedIn(Exception):
     """The session is not, or no more, good; the text says what to do."""
-
-
-@attrs.frozen
-class TelegramSettings:
-    api_id: int
-    api_hash: str = attrs.field(repr=False)
-    session: str = attrs.field(default="", repr=False)
-    """As `Account.sign_in` gave it."""
-    server: Server | None = None
-    """None is the real Telegram."""
-    versions: tuple[str, ...] = ("9.0.0", "8.0.0")
-    """Call protocols that we speak, newest first."""
-    ice_addresses: tuple[str, ...] | None = None
-    """Local addresses for media; None for all but loopback."""
 
 
 @attrs.frozen

@@ -25,7 +25,7 @@ FLOW = Flow("UDP", ("192.0.2.1", 5060), ("192.0.2.2", 5060))
 TERMS = MediaTerms(
     tuple(CODECS.values()),
     security=Policy.SDES_OPTIONAL,
-    fingerprint=Fingerprint("sha-256", bytes(32)),
+    fingerprint=Fingerprint("sha-256", bytes(32).hex(":")),
     noise=True,
 )
 SEPARATOR = b"\n==\n"

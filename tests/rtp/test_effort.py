@@ -18,7 +18,7 @@ def test_a_calm_beat_leaves_complexity_where_it_is() -> None:
 
 def test_a_beat_that_is_nearly_full_lowers_it_step_by_step() -> None:
     effort = Effort()
-    seen = []
+    seen: list[int] = []
     for _ in range(2000):
         effort.spent(0.95)
         if not seen or seen[-1] != effort.complexity:

@@ -34,9 +34,9 @@ def dtls(one: Negotiator) -> Dtls:
 @pytest.mark.rfc(8122, "5")
 @pytest.mark.parametrize(("name", "length"), list(LENGTHS.items()))
 def test_a_fingerprint_is_read_in_any_case_and_written_in_capitals(name: str, length: int) -> None:
-    made = Fingerprint(name, bytes(range(200, 200 + 50))[:length].ljust(length, b"\xff"))
-    assert Fingerprint.parse(str(made).swapcase()) == made
-    assert str(made).startswith(name + " C8:C9:CA")
+    made = Fingerprint(name, bytes(range(190, 190 + length)).hex(":").upper())
+    assert Fingerprint.parse(str(made).swapcase()) == made == Fingerprint.parse(f" {made} ")
+    assert str(made).startswith(name + " BE:BF:C0")
 
 
 @pytest.mark.rfc(8122, "5")
@@ -127,7 +127,7 @@ def test_fingerprint_and_setup_of_the_session_count_where_the_section_has_none()
     us = ours()
     us.answer(said(*head, f"m=audio 4000 {SAVP} 0"))
     assert (dtls(us).fingerprints, dtls(us).setup) == ((THEIRS,), Setup.PASSIVE)
-    other = Fingerprint("sha-1", bytes(20))
+    other = Fingerprint("sha-1", bytes(20).hex(":"))
     lines = [f"a=fingerprint:{other}", "a=fingerprint:md5 00", "a=fingerprint:sha-512 00"]
     us.answer(said(*head, f"m=audio 4000 {SAVP} 0", *lines, "a=setup:passive"))
     assert (dtls(us).fingerprints, dtls(us).setup) == ((other,), Setup.ACTIVE)
@@ -195,6 +195,8 @@ def test_an_answer_may_begin_anew_and_so_may_another_fork() -> None:
     assert dtls(us).association == 1
     us.accept(theirs(f"tls-id:{TLS_ID[::-1]}", setup="active"))
     assert (dtls(us).association, dtls(us).tls_id) == (2, TLS_ID[::-1])
+    us.accept(theirs(f"tls-id:{TLS_ID[::-1]}", setup="passive"))
+    assert (dtls(us).association, dtls(us).setup) == (3, Setup.ACTIVE)
 
 
 @pytest.mark.parametrize("name", ["", "x" * 256, "a b", "ü", 'x"'])

@@ -31,6 +31,12 @@ def test_a_number_that_is_ours_stays_what_it_is_here_whatever_it_is_there() -> N
     us.accept(audio("117 111", "rtpmap:117 opus/48000/2", "rtpmap:111 L16/16000"))
     assert (agreed(us).codec, agreed(us).send_type) == (OPUS, 117)
     assert agreed(us).receive == {111: OPUS, 117: L16}
+    us = end(OPUS, L16, noise=True)
+    noise = next(n for n, text in section(us.offer()).map("rtpmap").items() if "CN" in text)
+    lines = ["rtpmap:98 opus/48000/2", "rtpmap:111 CN/16000"]
+    us.accept(audio(f"98 117 111 {noise}", *lines, f"rtpmap:{noise} telephone-event/16000"))
+    assert agreed(us).noise_receive == {int(noise): 16_000}
+    assert agreed(us).event_receive == {102: 16_000}
 
 
 @pytest.mark.rfc(3264, "8.3.2")

@@ -152,6 +152,17 @@ def test_no_part_is_larger_than_asked(form: str, tmp_path: Path, hand: ByHand) -
     assert sum(seconds_of(part.path) for part in done.parts) == pytest.approx(60, abs=0.5)
 
 
+def test_a_wav_file_that_would_outgrow_its_header_goes_on_in_a_second(
+    tmp_path: Path, hand: ByHand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_WAV", 400_000)
+    recorder = Recorder(tmp_path / "call.wav")
+    written(recorder, hand, 10)
+    done = finished(recorder, hand)
+    assert len(done.parts) == 2 and max(part.bytes for part in done.parts) <= 400_000
+    assert sum(seconds_of(part.path) for part in done.parts) == 10
+
+
 def speech(seed: int, seconds: int, rate: int, turn: float) -> Samples:
     """Like speech: a voice of changing pitch, in syllables, with hisses, in turns."""
     lots, at = np.random.default_rng(seed), np.arange(rate * seconds) / rate

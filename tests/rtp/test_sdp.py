@@ -157,6 +157,8 @@ def test_a_packet_length_is_a_number_or_nothing(text: str, value: int | None) ->
         ("IN IP6 2001:db8::1", "2001:db8::1", 6, True),
         ("IN IP6 fe80::1%eth0", "fe80::1%eth0", 6, True),
         ("IN IP4 phone-1.example.com", "phone-1.example.com", 0, True),
+        ("XX IP4 192.0.2.1", "192.0.2.1", 0, False),
+        ("IN X25 phone", "phone", 0, False),
         ("IN IP9 2001:x::1", "2001:x::1", 0, False),
         ("ATM NSAP 47.0091.8100.0000", "47.0091.8100.0000", 0, False),
     ],
@@ -214,7 +216,7 @@ def test_what_cannot_be_read_is_named_with_its_line(line: str, why: str) -> None
         (b"o=x\r\nv=0\r\n", "does not begin with v=0"),
         (b"v=0\r\n" + b"a=x\r\n" * 1001, "1002 lines are too many"),
         (b"v=0\r\n" + b"m=audio 1 RTP/AVP 0\r\n" * 33, "line 34: more than 32 media"),
-        (b"v=0" + b" " * MOST_BYTES, "65538 bytes are too many"),
+        (b"v=0" + b" " * (MOST_BYTES - 2), "65536 bytes are too many"),
     ],
 )
 def test_there_are_limits(data: bytes, why: str) -> None:

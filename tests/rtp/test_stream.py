@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -115,3 +116,30 @@ async def test_ports_are_even_and_from_the_range_that_was_given() -> None:
     with pytest.raises(ValueError, match="unknown codec 'G729'"):
         await MediaStream.open("127.0.0.1", codecs=["G729"])
     await asyncio.sleep(0)
+
+
+async def test_a_path_that_is_silent_for_long_is_told_once_and_again_after_the_next_silence() -> (
+    None
+):
+    async with pair() as (a, b):
+        told: list[float] = []
+        b.on_silent = told.append
+        now = time.monotonic()
+        b._chores(now + 19)
+        assert told == []
+        b._chores(now + 21)
+        b._chores(now + 30)
+        assert len(told) == 1 and 20 <= told[0] <= 22
+        await beats(a, b, 3)
+        b._chores(time.monotonic() + 25)
+        assert len(told) == 2
+
+
+async def test_an_end_that_is_held_need_not_be_heard() -> None:
+    async with pair() as (a, b):
+        told: list[float] = []
+        a.on_silent = told.append
+        a.hold(True)
+        a.accept(b.answer(a.offer()))
+        a._chores(time.monotonic() + 100)
+        assert told == []

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from siptg.telegram.client import Account, TelegramSettings
+from siptg.telegram.client import Account
 from siptg.telegram.lab import Lab, LabUser
+from siptg.telegram.settings import TelegramSettings
 
 LOOPBACK = ("127.0.0.1",)
 

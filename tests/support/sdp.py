@@ -15,8 +15,8 @@ from siptg.rtp.sdp import MediaSection, SessionDescription
 G722 = attrs.evolve(PCMU, name="G722", payload_type=9, rates=(16_000,))
 L16 = attrs.evolve(PCMU, name="L16", payload_type=117, clock_rate=16_000, rates=(16_000,))
 GSM = attrs.evolve(PCMU, name="GSM", payload_type=3, packet_ms=(20, 40, 60))
-OURS = Fingerprint("sha-256", bytes(range(32)))
-THEIRS = Fingerprint("sha-256", bytes(range(32, 64)))
+OURS = Fingerprint("sha-256", bytes(range(32)).hex(":").upper())
+THEIRS = Fingerprint("sha-256", bytes(range(32, 64)).hex(":").upper())
 HEAD = "v=0\no=- 7 7 IN IP4 192.0.2.9\ns=-\nc=IN IP4 192.0.2.9\nt=0 0\n"
 
 

@@ -14,10 +14,11 @@ from siptg.rtp.goertzel import Ear
 from siptg.rtp.tones import sound
 from siptg.telegram import events
 from siptg.telegram.calls import TelegramCall
-from siptg.telegram.client import Account, TelegramSettings
+from siptg.telegram.client import Account
 from siptg.telegram.events import Answered, Ended, Ringing
 from siptg.telegram.lab import Lab, LabUser
 from siptg.telegram.people import TelegramCause
+from siptg.telegram.settings import TelegramSettings
 from tests.world.ntg_user import NtgUser
 
 pytestmark = [pytest.mark.world, pytest.mark.netns]

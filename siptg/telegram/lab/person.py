@@ -11,11 +11,12 @@ from telethon import events
 from telethon.tl import functions as fn
 
 from siptg.telegram.calls import TelegramCall
-from siptg.telegram.client import Account, MessageRef, TelegramSettings, peer_of
+from siptg.telegram.client import Account, MessageRef, peer_of
 from siptg.telegram.lab.accounts import LabUser
 from siptg.telegram.lab.inline import buttons_of
 from siptg.telegram.lab.server import Lab
 from siptg.telegram.people import Person
+from siptg.telegram.settings import TelegramSettings
 
 
 @attrs.frozen

@@ -91,7 +91,7 @@ def test_the_cut_into_packets_changes_no_bit(key: str) -> None:
 
 
 @pytest.mark.parametrize("key", CODECS)
-def test_no_codec_encodes_nothing(key: str) -> None:
+def test_lengths_that_fill_no_packet_are_refused_and_do_no_harm(key: str) -> None:
     codec = CODECS[key]
     if key[:3] in ("pcm", "l16"):  # which have no packets of their own
         return

@@ -14,9 +14,10 @@ from telethon.network.connection import ConnectionTcpAbridged, ConnectionTcpInte
 from telethon.tl import functions as fn
 from telethon.tl import types as tl
 
-from siptg.telegram.client import Account, NotSignedIn, TelegramSettings, new_client
+from siptg.telegram.client import Account, NotSignedIn, new_client
 from siptg.telegram.lab import Lab
 from siptg.telegram.people import TelegramCause, TelegramRefused
+from siptg.telegram.settings import TelegramSettings
 from tests.support.lab import settings, signed_in
 
 
