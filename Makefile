@@ -2,8 +2,9 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-PEERS  := sip-tester baresip-core kamailio kamailio-tls-modules linphone-cli sipsak iproute2 libopus0
-TOOLS  := sipp baresip kamailio linphonec sipsak ip
+PEERS  := sip-tester baresip-core kamailio kamailio-tls-modules linphone-cli sipsak iproute2 libopus0 \
+  ffmpeg libgsm1 libspandsp2
+TOOLS  := sipp baresip kamailio linphonec sipsak ip ffmpeg ffprobe
 
 .PHONY: help venv demo test check bench pictures peers clean
 

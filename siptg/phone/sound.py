@@ -21,7 +21,7 @@ def terms_of(codecs: Sequence[str], ptime: int, encryption: Policy | str) -> Med
     policy = policy_of(encryption)
     shown = None
     if policy is not Policy.PLAIN:  # who would rather have SDES may yet be offered DTLS
-        shown = Fingerprint.parse(" ".join(certificate().fingerprint))
+        shown = Fingerprint(*certificate().fingerprint)
     return MediaTerms(named(codecs), ptime=ptime, security=policy, fingerprint=shown)
 
 

@@ -56,7 +56,7 @@ class Outbound:
         self.silent = False
         """Nothing is sent: hold, or nothing agreed."""
         self.effort = effort
-        self._send, self._sender = send, sender
+        self.send, self._sender = send, sender
         self._sequence, self._timestamp = sequence, timestamp
         self._encoder: Encoder | None = None
         self._codec: Codec | None = None
@@ -154,7 +154,7 @@ class Outbound:
         sequence, sender = self._sequence, self._sender
         self._sequence = (sequence + 1) & 0xFFFF
         sender.sent(stamp, len(payload), now)
-        self._send(_pack(0x80, kind, sequence, stamp, sender.ssrc) + payload)
+        self.send(_pack(0x80, kind, sequence, stamp, sender.ssrc) + payload)
 
     def carry(self, packets: Sequence[RtpPacket], now: float) -> None:
         """The packets of one beat, of the other party, in our numbers: its gaps stay gaps, so that
@@ -199,7 +199,7 @@ class Outbound:
         sender.sent(out, len(payload), now)
         kind = self._type | (0x80 if marker or not self._talking else 0)
         self._talking = True
-        self._send(_pack(0x80, kind, sequence, out, sender.ssrc) + payload)
+        self.send(_pack(0x80, kind, sequence, out, sender.ssrc) + payload)
 
     def _leave_out(self) -> None:
         """What they say now is not said: in our numbers that is no loss."""
@@ -269,7 +269,7 @@ class Outbound:
         sequence, sender = self._sequence, self._sender
         self._sequence = (sequence + 1) & 0xFFFF
         sender.sent(stamp, len(payload), now)
-        self._send(_pack(0x80, kind, sequence, stamp & 0xFFFFFFFF, sender.ssrc) + payload)
+        self.send(_pack(0x80, kind, sequence, stamp & 0xFFFFFFFF, sender.ssrc) + payload)
 
     def _collect(self, frame: Frame, stamp: int, now: float) -> None:
         """Packets of another length than a beat."""

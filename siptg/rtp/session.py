@@ -282,6 +282,8 @@ class RtpSession:
         first = playout.pull(now) if playout is not None else None
         if first is None or playout is None:
             return ()
+        if playout.buffer.ahead >= 0:
+            return (first,)  # the beat is full
         packets = [first]
         while (packet := playout.pull(now)) is not None:
             packets.append(packet)

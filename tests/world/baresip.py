@@ -24,7 +24,8 @@ from tests.world.process import Program, free_ports, need
 from tests.world.sounds import loudest, sine, write_wave
 
 HOST = "127.0.0.1"
-MODULES = ("g711", "opus", "aufile", "sndfile")
+CODECS = ("g711", "g722", "g726", "gsm", "l16", "opus")
+MODULES = (*CODECS, "sndfile", "srtp", "dtls_srtp")
 CONFIG = """\
 poll_method             epoll
 net_interface           {host}
@@ -32,8 +33,8 @@ sip_listen              {host}:{sip}
 sip_trans_def           udp
 call_local_timeout      120
 call_max_calls          4
-audio_player            aufile,{folder}/nowhere.wav
-audio_source            aufile,{folder}/said.wav
+audio_player            {player}
+audio_source            {source}
 audio_alert             aufile,{folder}/alert.wav
 ausrc_srate             {rate}
 auplay_srate            {rate}
@@ -41,7 +42,7 @@ ausrc_channels          0
 auplay_channels         0
 rtp_ports               {rtp}-{rtp_last}
 rtp_timeout             60
-rtcp_mux                no
+rtcp_mux                {mux}
 jitter_buffer_delay     1-5
 snd_path                {folder}
 ctrl_tcp_listen         {host}:{control}
@@ -62,6 +63,7 @@ class Baresip(Program):
 
     `account` follows the address in its accounts file (";auth_pass=…;answermode=auto"). A `codec`
     that it does not know by just that name ("opus/48000/1" without stereo) gives it all of them.
+    With `echo` it says what it hears, in place of a tone.
     """
 
     def __init__(
@@ -73,6 +75,10 @@ class Baresip(Program):
         codec: str = "PCMU/8000/1",
         domain: tuple[str, int] | None = None,
         account: str = "",
+        encryption: str = "",
+        ptime: int = 0,
+        mux: bool = True,
+        echo: bool = False,
     ) -> None:
         need("baresip", "baresip-core")
         folder.mkdir(parents=True, exist_ok=True)
@@ -90,13 +96,20 @@ class Baresip(Program):
             control=self.control[1],
             folder=folder,
             rate=rate,
+            player="aubridge,echo" if echo else f"aufile,{folder}/nowhere.wav",
+            source="aubridge,echo" if echo else f"aufile,{folder}/said.wav",
+            mux="yes" if mux else "no",
             rtp=rtp,
             rtp_last=rtp + 14,
             modules_at=found[0] if found else "",
         )
-        (folder / "config").write_text(config + "".join(f"module {m}.so\n" for m in MODULES))
+        # with a player that it cannot start it would not answer; with none at all it does
+        modules = (*MODULES, "aubridge" if echo else "aufile")
+        (folder / "config").write_text(config + "".join(f"module {m}.so\n" for m in modules))
         where = f"{domain[0]}:{domain[1]}" if domain else HOST
-        settled = f";audio_codecs={codec}" + ("" if "regint" in account else ";regint=0")
+        settled = f";audio_codecs={codec}" + (f";ptime={ptime}" if ptime else "")
+        settled += "" if "regint" in account else ";regint=0"
+        settled += f";mediaenc={encryption}" if encryption else ""
         (folder / "accounts").write_text(f"<sip:{user}@{where};transport=udp>{settled}{account}\n")
         (folder / "contacts").write_text("")
         super().__init__(["baresip", "-s", "-f", str(folder)], folder, "log")

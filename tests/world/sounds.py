@@ -28,12 +28,25 @@ def loudest(samples: NDArray[np.int16], rate: int) -> float:
     return float(np.argmax(spectrum)) * rate / len(samples)
 
 
+def strength(samples: NDArray[np.int16]) -> float:
+    """dBFS of a sine that is as strong; -100.0 for silence."""
+    power = float(np.mean(np.square(samples / 32_768.0))) if len(samples) else 0.0
+    return 10 * np.log10(2 * power) if power > 5e-11 else -100.0
+
+
 def ulaw(sample: int) -> int:
     """One 16-bit sample in G.711 µ-law."""
     sign, size = (0x80, -sample) if sample < 0 else (0, sample)
     size = min(size, 32_635) + 132
     exponent = size.bit_length() - 8
     return ~(sign | exponent << 4 | size >> (exponent + 3) & 15) & 0xFF
+
+
+def alaw(sample: int) -> int:
+    """One 16-bit sample in G.711 A-law."""
+    sign, size = (0, ~sample) if sample < 0 else (0x80, sample)
+    exponent = max(0, size.bit_length() - 8)
+    return (sign | exponent << 4 | size >> max(exponent + 3, 4) & 15) ^ 0x55
 
 
 def _linear(code: int) -> int:
