@@ -254,7 +254,11 @@ class MediaStream:
         """Keys in the audio count, of an end that does not send events."""
         self._hears_tones = on
         wanted = on and not (self._agreed is not None and self._agreed.event_receive)
-        self._session.tones = ToneReceiver(self.rate) if wanted else None
+        session = self._session
+        if not wanted:
+            session.tones = None
+        elif session.tones is None:  # else it goes on: a key may be sounding
+            session.tones = ToneReceiver(self.rate)
 
     def close(self) -> None:
         if not self._path.closed:
@@ -275,8 +279,11 @@ class MediaStream:
         own = {number: one for number, one in agreed.receive.items() if one is codec}
         rate = session.rate if session.rate in codec.rates else codec.rates[0]
         codecs = {**own, **agreed.receive}  # the one that is agreed is heard from the beginning
-        noise = frozenset(agreed.noise_receive)
-        session.hear(Hearing(codecs, agreed.event_receive, noise), rate)
+        events, noise = dict(agreed.event_receive), frozenset(agreed.noise_receive)
+        if before is not None:  # what is on its way comes under the numbers of before
+            codecs |= {n: one for n, one in before.receive.items() if n not in codecs}
+            events |= {n: rate for n, rate in before.event_receive.items() if n not in codecs}
+        session.hear(Hearing(codecs, events, noise), rate)
         if before is None or _said_so(before) != _said_so(agreed):
             self._speak(agreed)
         session.outbound.silent = not agreed.direction.sends
