@@ -1,4 +1,4 @@
-"""What changes in mid-call on loopback: holds, codecs, lengths, numbers, addresses; nobody notices."""
+"""What changes in mid-call on loopback: holds, codecs, lengths, numbers, addresses."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from siptg.rtp.offer import Policy
 from siptg.rtp.packet import RtpPacket
 from siptg.rtp.stream import MediaStream
 from tests.support.streams import LOOPBACK, Ends, Time, answer, ends, plain_socket, received, wants
-
 
 EVENTS = ("rtpmap:101 telephone-event/8000",)
 
