@@ -81,9 +81,9 @@ class Dialog:
         headers.add("Call-ID", self.call_id)
         headers.add("CSeq", f"{sequence} {method}")
         headers.cache = {
-            "from": self.local,
-            "to": self.remote,
-            "cseq": CSeq(sequence, method),
+            "From": self.local,
+            "To": self.remote,
+            "CSeq": CSeq(sequence, method),
         }
         return Request(method, uri, headers)
 

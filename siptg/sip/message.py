@@ -81,29 +81,27 @@ _cseq = lru_cache(_KEPT)(CSeq.parse)
 _uri = lru_cache(_KEPT)(Uri.parse)
 
 
-@lru_cache(_KEPT)
-def _first_via(text: str) -> Via:
-    return Via.parse(split(text, ",")[0] if "," in text else text)
+@lru_cache(256)
+def _tokens(text: str) -> list[str]:
+    return parse_tokens([text])
 
 
 class _Message:
-    """What requests and responses share."""
+    """What requests and responses share. The properties that follow are alike on purpose: they are
+    read fifty times a call, and one more function between would double what that costs.
+    """
 
     __slots__ = ("body", "headers")
 
     def __init__(self, headers: Headers, body: bytes) -> None:
         self.headers, self.body = headers, body
 
-    def _touch(self, key: str, parse: Callable[[str], T]) -> T:
-        """The value of a header that must be there, parsed once; ProtocolError where it is not."""
-        headers = self.headers
-        value = headers.cache.get(key)
-        if value is None:
-            text = headers.get(key)
-            if text is None:
-                raise ProtocolError(f"no {key}")
-            value = headers.cache[key] = parse(text)
-        return value
+    def _text(self, key: str) -> str:
+        """Of a header that must be there; ProtocolError where it is not."""
+        text = self.headers.get(key)
+        if text is None:
+            raise ProtocolError(f"no {key.lower()}")
+        return text
 
     def _list(self, key: str, parse: Callable[[str], T]) -> list[T]:
         headers = self.headers
@@ -120,7 +118,12 @@ class _Message:
     @property
     def via(self) -> Via:
         """The topmost Via."""
-        return self._touch("via", _first_via)
+        cache = self.headers.cache
+        value: Via | None = cache.get("Via")
+        if value is None:
+            text = self._text("Via")
+            value = cache["Via"] = Via.parse(split(text, ",")[0] if "," in text else text)
+        return value
 
     @property
     def vias(self) -> list[Via]:
@@ -133,32 +136,44 @@ class _Message:
 
     @property
     def from_(self) -> NameAddr:
-        return self._touch("from", _name_addr)
+        cache = self.headers.cache
+        value: NameAddr | None = cache.get("From")
+        if value is None:
+            value = cache["From"] = _name_addr(self._text("From"))
+        return value
 
     @property
     def to(self) -> NameAddr:
-        return self._touch("to", _name_addr)
+        cache = self.headers.cache
+        value: NameAddr | None = cache.get("To")
+        if value is None:
+            value = cache["To"] = _name_addr(self._text("To"))
+        return value
 
     @property
     def call_id(self) -> str:
-        return self._touch("call-id", str)
+        return self._text("Call-ID")
 
     @property
     def cseq(self) -> CSeq:
-        return self._touch("cseq", _cseq)
+        cache = self.headers.cache
+        value: CSeq | None = cache.get("CSeq")
+        if value is None:
+            value = cache["CSeq"] = _cseq(self._text("CSeq"))
+        return value
 
     @property
     def contacts(self) -> list[NameAddr]:
         """Without the `*` of an unregistering REGISTER."""
-        return [] if self.headers.get("Contact") == "*" else self._list("contact", _name_addr)
+        return [] if self.headers.get("Contact") == "*" else self._list("Contact", _name_addr)
 
     @property
     def routes(self) -> list[NameAddr]:
-        return self._list("route", _name_addr)
+        return self._list("Route", _name_addr)
 
     @property
     def record_routes(self) -> list[NameAddr]:
-        return self._list("record-route", _name_addr)
+        return self._list("Record-Route", _name_addr)
 
     @property
     def max_forwards(self) -> int:
@@ -186,6 +201,8 @@ class _Message:
     def tokens(self, name: str) -> list[str]:
         """Of Allow, Require, Supported and their like."""
         values = self.headers.get_all(name)
+        if len(values) == 1:
+            return _tokens(values[0]).copy()
         return parse_tokens(values) if values else []
 
     def number(self, name: str) -> int | None:
@@ -194,10 +211,10 @@ class _Message:
         return None if text is None else parse_number(name, text.partition(";")[0])
 
     def _bytes(self, first: str) -> bytes:
-        length = str(len(self.body))
-        if self.headers.get("Content-Length") != length:
-            self.headers.set("Content-Length", length)
-        head = f"{first}\r\n{self.headers.text()}\r\n\r\n"
+        headers, length = self.headers, str(len(self.body))
+        if headers.get("Content-Length") != length:
+            headers.set("Content-Length", length)
+        head = f"{first}\r\n{headers.text()}\r\n\r\n"
         return head.encode("utf-8", "surrogateescape") + self.body
 
 
@@ -209,37 +226,35 @@ class Request(_Message):
     def __init__(self, method: str, uri: Uri | str, headers: Headers, body: bytes = b"") -> None:
         self.headers, self.body, self.method = headers, body, method
         self._uri: Uri | None
+        self._target: str | None
         if isinstance(uri, str):
             self._uri, self._target = None, uri
         else:
-            self.uri = uri
+            self._uri, self._target = uri, None
 
     @property
     def uri(self) -> Uri:
         """The Request-URI; ProtocolError where it is none."""
         if self._uri is None:
-            self._uri = _uri(self._target)
+            self._uri = _uri(self._target or "")
         return self._uri
 
     @uri.setter
     def uri(self, uri: Uri) -> None:
-        self._uri, self._target = uri, str(uri)
+        self._uri, self._target = uri, None
 
     def __bytes__(self) -> bytes:
+        if self._target is None:
+            self._target = str(self._uri)
         return self._bytes(f"{self.method} {self._target} SIP/2.0")
 
     def reply(
         self, status: int, reason: str | None = None, *, to_tag: str | None = None
     ) -> Response:
         """A response with what every response copies (RFC 3261 §8.2.6, §12.1.1)."""
-        headers = self.headers.only(_COPIED if status < 300 else _COPIED_BY_FAILURES)
-        known, cache = self.headers.cache, headers.cache
-        for key in ("via", "from", "to", "cseq"):
-            if key in known:
-                cache[key] = known[key]
-        if to_tag is not None and status > 100 and (to := self.to).tag is None:
-            headers.set("To", f"{headers.get('To')};tag={to_tag}")
-            cache["to"] = to.with_tag(to_tag)
+        headers = self.headers.only(*(_COPIED if status < 300 else _COPIED_BY_FAILURES))
+        if to_tag is not None and status > 100 and self.to.tag is None:
+            headers.set_first("To", f"{headers.get('To')};tag={to_tag}")
         return Response(status, reason or REASONS.get(status, "Unknown"), headers)
 
     def __repr__(self) -> str:
@@ -260,5 +275,5 @@ class Response(_Message):
 
 
 Message = Request | Response
-_COPIED_BY_FAILURES = frozenset(("via", "from", "to", "call-id", "cseq"))
-_COPIED = _COPIED_BY_FAILURES | {"record-route"}
+_COPIED_BY_FAILURES = "Via", "From", "To", "Call-ID", "CSeq"
+_COPIED = "Via", "Record-Route", "From", "To", "Call-ID", "CSeq"

@@ -346,7 +346,7 @@ class Front:
             first, *rest = split(first + comma + below, ",")
             below = ", ".join(rest)
         headers.set_first("Via", f"{filled}, {below}" if comma else str(filled))
-        headers.cache["via"] = filled
+        headers.cache["Via"] = filled
 
     def _back(self, request: Request, flow: Flow) -> Flow:
         """Where the answer goes (§18.2.2)."""
