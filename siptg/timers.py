@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Iterator
-from itertools import count
+from heapq import heapify, heappop, heappush
 from typing import Protocol
 
 import attrs
@@ -25,40 +23,50 @@ class TimerQueue:
     After each call wake at `next_deadline()` and call `fire_due(now)` then.
     """
 
-    _heap: list[tuple[float, int, Owner, Symbol]] = attrs.field(factory=list, init=False)
-    _live: dict[tuple[int, Symbol], int] = attrs.field(factory=dict, init=False)
-    _serial: Iterator[int] = attrs.field(factory=count, init=False)
+    _heap: list[tuple[float, int, int, Symbol]] = attrs.field(factory=list, init=False)
+    """By deadline; owners by their `id`, so that a cancelled timer does not keep its owner."""
+    _live: dict[tuple[int, Symbol], tuple[int, Owner]] = attrs.field(factory=dict, init=False)
+    _serial: int = attrs.field(default=0, init=False)
+    _sweep_at: int = attrs.field(default=64, init=False)
 
     def set(self, owner: Owner, timer: Symbol, deadline: float) -> None:
-        serial = next(self._serial)
-        self._live[id(owner), timer] = serial
-        heapq.heappush(self._heap, (deadline, serial, owner, timer))
-        if len(self._heap) > 64 and len(self._heap) > 4 * len(self._live):
+        key, heap = id(owner), self._heap
+        self._serial = serial = self._serial + 1
+        self._live[key, timer] = serial, owner
+        heappush(heap, (deadline, serial, key, timer))
+        if len(heap) > self._sweep_at:
             # cancelled timers lie in the heap until their time: throw them out before they outgrow
-            self._heap = [entry for entry in self._heap if self._is_live(entry)]
-            heapq.heapify(self._heap)
+            if len(heap) > 2 * len(self._live):
+                self._heap = [entry for entry in heap if self._is_live(entry)]
+                heapify(self._heap)
+            self._sweep_at = max(64, 2 * len(self._heap))
 
     def cancel(self, owner: Owner, *timers: Symbol) -> None:
+        key, live = id(owner), self._live
         for timer in timers:
-            self._live.pop((id(owner), timer), None)
+            live.pop((key, timer), None)
 
     def next_deadline(self) -> float | None:
-        while self._heap and not self._is_live(self._heap[0]):
-            heapq.heappop(self._heap)
-        return self._heap[0][0] if self._heap else None
+        heap = self._heap
+        while heap and not self._is_live(heap[0]):
+            heappop(heap)
+        return heap[0][0] if heap else None
 
     def fire_due(self, now: float) -> None:
         """Fire every timer whose deadline has come, in order, each with its own deadline as
         `now`.
         """
-        while (deadline := self.next_deadline()) is not None and deadline <= now:
-            _, _, owner, timer = heapq.heappop(self._heap)
-            self.cancel(owner, timer)
-            owner.fire(timer, deadline)
+        while self._heap and self._heap[0][0] <= now:
+            deadline, serial, key, timer = heappop(self._heap)
+            found = self._live.get((key, timer))
+            if found is not None and found[0] == serial:
+                del self._live[key, timer]
+                found[1].fire(timer, deadline)
 
     def __len__(self) -> int:
         return len(self._live)
 
-    def _is_live(self, entry: tuple[float, int, Owner, Symbol]) -> bool:
-        _, serial, owner, timer = entry
-        return self._live.get((id(owner), timer)) == serial
+    def _is_live(self, entry: tuple[float, int, int, Symbol]) -> bool:
+        _, serial, key, timer = entry
+        found = self._live.get((key, timer))
+        return found is not None and found[0] == serial

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import attrs
 
 from siptg.sip.auth import Credentials
@@ -46,7 +48,7 @@ class SipAccount:
     def name_addr(self) -> NameAddr:
         return NameAddr(self.address, self.display_name)
 
-    @property
+    @cached_property
     def address(self) -> Uri:
         """The address of record as others write it: the transport is our own business."""
         return attrs.evolve(self.uri, params=self.uri.params.without("transport"))

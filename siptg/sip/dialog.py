@@ -27,7 +27,7 @@ class Dialog:
     routes: list[NameAddr]
     local_sequence: int
     remote_sequence: int | None = None
-    _texts: tuple[str, str] | None = attrs.field(default=None, init=False)
+    _lines: tuple[str, str] | None = attrs.field(default=None, init=False)
     """From and To as they are written, once a request of ours needs them."""
 
     @classmethod
@@ -68,23 +68,24 @@ class Dialog:
         if sequence is None:
             self.local_sequence += 1
             sequence = self.local_sequence
-        uri, routes = self.target, list(self.routes)
+        uri, routes = self.target, self.routes
         if routes and "lr" not in routes[0].uri.params:  # a strict router wants itself on top
             uri, routes = routes[0].uri, [*routes[1:], NameAddr(self.target)]
-        texts = self._texts = self._texts or (str(self.local), str(self.remote))
-        headers = Headers()
-        for route in routes:
-            headers.add("Route", str(route))
-        headers.add("Max-Forwards", "70")
-        headers.add("From", texts[0])
-        headers.add("To", texts[1])
-        headers.add("Call-ID", self.call_id)
-        headers.add("CSeq", f"{sequence} {method}")
-        headers.cache = {
-            "From": self.local,
-            "To": self.remote,
-            "CSeq": CSeq(sequence, method),
+        if self._lines is None:
+            self._lines = str(self.local), str(self.remote)
+        local, remote = self._lines
+        cseq = CSeq(sequence, method)
+        first = {
+            "Max-Forwards": "70",
+            "From": local,
+            "To": remote,
+            "Call-ID": self.call_id,
+            "CSeq": f"{sequence} {method}",
         }
+        cache = {"From": self.local, "To": self.remote, "CSeq": cseq}
+        headers = Headers.made(list(first.items()), first, cache)
+        for route in reversed(routes):
+            headers.prepend("Route", str(route))
         return Request(method, uri, headers)
 
     @property

@@ -73,6 +73,11 @@ class Via:
         return cls(transport.upper(), host, port, Params.parse(rest) if rest else NONE)
 
     @property
+    def known_port(self) -> int:
+        """That of sent-by, or its transport's own."""
+        return self.port or (5061 if self.transport == "TLS" else 5060)
+
+    @property
     def branch(self) -> str | None:
         return self.params.get("branch")
 
@@ -88,9 +93,7 @@ class Via:
 
     @property
     def sent_by(self) -> tuple[str, int]:
-        return self.host.strip("[]").lower(), self.port or (
-            5061 if self.transport == "TLS" else 5060
-        )
+        return self.host.strip("[]").lower(), self.known_port
 
     def __str__(self) -> str:
         port = "" if self.port is None else f":{self.port}"

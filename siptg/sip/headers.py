@@ -5,7 +5,7 @@ What nobody touched is written from the very text that was read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, KeysView
 from typing import Any
 
 from siptg.sip.errors import LocalError
@@ -47,7 +47,8 @@ class Headers:
             made._index()
         elif len(first) < len(pairs):
             made._first = first = dict(reversed(pairs))
-            made._more = more = {}
+            more: dict[str, list[str]] = {}
+            made._more = more
             for name, value in pairs:
                 if first[name] is not value:
                     more.setdefault(name, [first[name]]).append(value)
@@ -87,7 +88,7 @@ class Headers:
         """Keys that stand more than once."""
         return self._more or ()
 
-    def keys(self) -> Iterable[str]:
+    def keys(self) -> KeysView[str]:
         """Of all that is there, by `key_of`."""
         return self._first.keys()
 

@@ -86,6 +86,14 @@ def _tokens(text: str) -> list[str]:
     return parse_tokens([text])
 
 
+@lru_cache(256)
+def _token_set(text: str) -> frozenset[str]:
+    return frozenset(parse_tokens([text]))
+
+
+_NOTHING: frozenset[str] = frozenset()
+
+
 class _Message:
     """What requests and responses share. The properties that follow are alike on purpose: they are
     read fifty times a call, and one more function between would double what that costs.
@@ -165,7 +173,12 @@ class _Message:
     @property
     def contacts(self) -> list[NameAddr]:
         """Without the `*` of an unregistering REGISTER."""
-        return [] if self.headers.get("Contact") == "*" else self._list("Contact", _name_addr)
+        cache = self.headers.cache
+        known: list[NameAddr] | None = cache.get("Contact")
+        if known is None:
+            one = self.headers.get("Contact")
+            known = cache["Contact"] = [] if one == "*" else self._list("Contact", _name_addr)
+        return known
 
     @property
     def routes(self) -> list[NameAddr]:
@@ -179,7 +192,7 @@ class _Message:
     def max_forwards(self) -> int:
         """70 where it is not there (RFC 3261 §16.6)."""
         text = self.headers.get("Max-Forwards")
-        return 70 if text is None else parse_number("Max-Forwards", text, 255)
+        return 70 if text is None or text == "70" else parse_number("Max-Forwards", text, 255)
 
     @property
     def content_type(self) -> str:
@@ -204,6 +217,13 @@ class _Message:
         if len(values) == 1:
             return _tokens(values[0]).copy()
         return parse_tokens(values) if values else []
+
+    def token_set(self, name: str) -> frozenset[str]:
+        """The same for who asks what is in it: sets that recur are shared."""
+        values = self.headers.get_all(name)
+        if len(values) == 1:
+            return _token_set(values[0])
+        return frozenset(parse_tokens(values)) if values else _NOTHING
 
     def number(self, name: str) -> int | None:
         """Of Expires, Min-Expires and their like; None where it is not there."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from siptg.sip.grammar import TOKEN
 
 NAMES = frozenset(
-    """
-    Accept Accept-Contact Accept-Encoding Accept-Language Alert-Info Allow Allow-Events
+    re.split(
+        r"\s+",
+        """Accept Accept-Contact Accept-Encoding Accept-Language Alert-Info Allow Allow-Events
     Authentication-Info Authorization Call-ID Call-Info Contact Content-Disposition
     Content-Encoding Content-Language Content-Length Content-Type CSeq Date Diversion Error-Info
     Event Expires From Geolocation History-Info Identity Identity-Info In-Reply-To Info-Package
@@ -16,8 +19,8 @@ NAMES = frozenset(
     Refer-Sub Refer-To Referred-By Reject-Contact Remote-Party-ID Replaces Reply-To
     Request-Disposition Require Retry-After Route RSeq Server Service-Route Session-Expires Subject
     Subscription-State Supported Target-Dialog Timestamp To Unsupported User-Agent Via Warning
-    WWW-Authenticate
-    """.split()
+    WWW-Authenticate""",
+    )
 )
 """As their RFCs spell them, and nearly everybody: these are their own keys."""
 

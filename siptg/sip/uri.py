@@ -42,6 +42,8 @@ class Uri:
     headers: str = ""
     """What follows the question mark."""
     password: str | None = attrs.field(default=None, repr=False)
+    _text: str | None = attrs.field(default=None, init=False, eq=False, repr=False)
+    """As it is written, once somebody asked."""
 
     @classmethod
     def parse(cls, text: str) -> Uri:
@@ -129,6 +131,11 @@ class Uri:
         return sorted(self.headers.split("&")) == sorted(other.headers.split("&"))
 
     def __str__(self) -> str:
+        if self._text is None:
+            self._text = self._written()
+        return self._text
+
+    def _written(self) -> str:
         if self.scheme not in DEFAULT_PORTS:
             return f"{self.scheme}:{self.host}{self.params}"
         user = ""
@@ -156,6 +163,11 @@ class NameAddr:
     display_name: str | None = None
     params: Params = NONE
     """Of the header field, behind the brackets."""
+    tag: str | None = attrs.field(init=False, eq=False, repr=False)
+    """Read twenty times a call, and therefore no property."""
+
+    def __attrs_post_init__(self) -> None:
+        self.tag = self.params.get("tag") if self.params is not NONE else None
 
     @classmethod
     def parse(cls, text: str) -> NameAddr:
@@ -192,10 +204,6 @@ class NameAddr:
     def parse_many(cls, text: str) -> list[NameAddr]:
         """A list with commas, as Contact and Route have it."""
         return [cls.parse(part) for part in split(text, ",") if part]
-
-    @property
-    def tag(self) -> str | None:
-        return self.params.get("tag")
 
     def with_tag(self, tag: str) -> NameAddr:
         params = Params.made(*self.params.without("tag").items(), ("tag", tag))

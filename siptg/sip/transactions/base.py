@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, ClassVar, Protocol
 
 import attrs
@@ -12,7 +12,8 @@ from siptg.sip.message import Request, Response
 from siptg.sip.timers import Times
 from siptg.timers import TimerQueue
 
-Key = tuple[object, ...]
+Key = Hashable
+"""Texts mostly: the collector of cycles does not have to look at them."""
 
 
 class Wire(Protocol):
@@ -70,9 +71,16 @@ class ClientTransaction(Transaction):
     user: ClientUser
     _interval: float = 0.0
     _sent: bytes = b""
+    _repeated: bool = False
 
     def _send_request(self, now: float, _: Any) -> None:
         self.wire.send(self._sent)
+
+    def _start_patience(self, timer: Symbol, now: float) -> None:
+        """At the first repetition, T1 after the request: 64 T1 from when that left."""
+        if not self._repeated:
+            self._repeated = True
+            self.timers.set(self, timer, now - self._interval + self.times.patience)
 
     def _pass_up(self, now: float, response: Response) -> None:
         self.user.response(response, now)

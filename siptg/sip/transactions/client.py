@@ -37,8 +37,9 @@ class Client(ClientTransaction):
 
     def start(self, now: float) -> None:
         self._interval, self._sent = self.times.t1, bytes(self.request)
-        self.timers.set(self, Given.TIMER_F, now + self.times.patience)
-        if not self.wire.reliable:
+        if self.wire.reliable:
+            self.timers.set(self, Given.TIMER_F, now + self.times.patience)
+        else:  # Timer F follows with the first repetition, which most never need
             self.timers.set(self, Given.TIMER_E, now + self._interval)
         self.wire.send(self._sent)
 
@@ -47,11 +48,13 @@ class Client(ClientTransaction):
         step(self, TABLE, given, now, response)
 
     def _double_timer_e(self, now: float, _: Any) -> None:
+        self._start_patience(Given.TIMER_F, now)
         self._interval = min(2 * self._interval, self.times.t2)
         self.timers.set(self, Given.TIMER_E, now + self._interval)
 
     def _slow_timer_e(self, now: float, _: Any) -> None:
         """Somebody works on it: T2 from now on (§17.1.2.2)."""
+        self._start_patience(Given.TIMER_F, now)
         self.timers.set(self, Given.TIMER_E, now + self.times.t2)
 
     def _linger_for_repeats(self, now: float, _: Any) -> None:

@@ -56,8 +56,9 @@ class InviteClient(ClientTransaction):
 
     def start(self, now: float) -> None:
         self._interval, self._sent = self.times.t1, bytes(self.request)
-        self.timers.set(self, Given.TIMER_B, now + self.times.patience)
-        if not self.wire.reliable:
+        if self.wire.reliable:
+            self.timers.set(self, Given.TIMER_B, now + self.times.patience)
+        else:  # Timer B follows with the first repetition, which most never need
             self.timers.set(self, Given.TIMER_A, now + self._interval)
         self.wire.send(self._sent)
 
@@ -69,6 +70,7 @@ class InviteClient(ClientTransaction):
         step(self, TABLE, given, now, response)
 
     def _double_timer_a(self, now: float, _: Any) -> None:
+        self._start_patience(Given.TIMER_B, now)
         self._interval *= 2
         self.timers.set(self, Given.TIMER_A, now + self._interval)
 

@@ -8,7 +8,7 @@ import attrs
 
 from siptg.machine import Symbol, Table, step
 from siptg.sip.message import Request, Response
-from siptg.sip.transactions.base import Transaction
+from siptg.sip.transactions.base import Key, Transaction
 
 TRYING_AFTER = 0.2
 """Seconds after which 100 is sent where the user said nothing (§17.2.1)."""
@@ -53,6 +53,8 @@ class InviteServer(Transaction):
     user: ServerUser | None = None
     tag: str = ""
     """Of our answers; that to a CANCEL bears it as well, late as it may come (RFC 3261 §9.2)."""
+    merged_as: Key = None
+    """As which its request is known to have come (§8.2.2.2)."""
     state: State = State.PROCEEDING
     _interval: float = 0.0
     _last: bytes = b""

@@ -37,8 +37,9 @@ class Acks:
         elif len(self._sent) < MOST:
             ack = dialog.request("ACK", sequence)
             for name in ("Authorization", "Proxy-Authorization"):
-                for value in session.request.headers.get_all(name):  # §22.1: as in the INVITE
-                    ack.headers.add(name, value)
+                if name in session.request.headers:  # §22.1: as in the INVITE
+                    for value in session.request.headers.get_all(name):
+                        ack.headers.add(name, value)
             if body:
                 ack.headers.add("Content-Type", "application/sdp")
                 ack.body = body

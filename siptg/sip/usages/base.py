@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import attrs
@@ -30,6 +31,11 @@ from siptg.sip.usages.transfer import Transfers
 
 MOST_FORKS = 32
 """Early dialogs of one INVITE."""
+
+
+@lru_cache(64)
+def _supported(quirks: frozenset[str]) -> str:
+    return ", ".join(name for name in EXTENSIONS if f"no-{name}" not in quirks)
 
 
 @attrs.define(eq=False)
@@ -123,9 +129,11 @@ class SessionBase(abc.ABC):
         return self._transfers
 
     def stop_parts(self) -> None:
+        """They point back at us: without them the counting of references frees us at once."""
         for part in (self._talks, self._reliable, self._expiry, self._transfers):
             if part is not None:
                 part.stop()
+        self._talks = self._reliable = self._expiry = self._transfers = None
 
     # what its parts ask of it
 
@@ -166,7 +174,7 @@ class SessionBase(abc.ABC):
 
     @property
     def supported(self) -> str:
-        return ", ".join(name for name in EXTENSIONS if self.speaks(name))
+        return _supported(self.quirks)
 
     def early_dialog(self, response: Response) -> Dialog | None:
         """The dialog that a provisional answer makes, or made; None where it makes none."""

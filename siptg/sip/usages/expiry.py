@@ -25,6 +25,9 @@ class _Timer(Symbol):
     EXPIRE = "expired"
 
 
+_TIMERS = tuple(_Timer)
+
+
 def session_expires(message: Request | Response) -> tuple[int, str | None] | None:
     """Seconds and `uac`, `uas` or None; None where the header is not there."""
     text = message.headers.get("Session-Expires")
@@ -131,19 +134,19 @@ class Expiry:
 
     def stop(self) -> None:
         self.interval = 0
-        self.session.core.timers.cancel(self, *_Timer)
+        self.session.core.timers.cancel(self, *_TIMERS)
 
     def fire(self, timer: Symbol, now: float) -> None:
         if timer is _Timer.REFRESH:
             self.session.refresh(now)
         else:
-            self.session.core.timers.cancel(self, *_Timer)
+            self.session.core.timers.cancel(self, *_TIMERS)
             self.session.hang_up(now, 408, "the session timer ran out")
 
     def _start(self, seconds: int, *, ours: bool, now: float) -> None:
         self.interval, self.ours = seconds, ours
         timers = self.session.core.timers
-        timers.cancel(self, *_Timer)
+        timers.cancel(self, *_TIMERS)
         if ours:
             timers.set(self, _Timer.REFRESH, now + seconds / 2)
         # §10: BYE somewhat before it expires, so that both ends agree that it is over

@@ -193,7 +193,7 @@ class InviteSession(SessionBase):
         if early is not None:
             self.dialog.local_sequence = early.local_sequence
             self.dialog.remote_sequence = early.remote_sequence
-        self.peer_allows = frozenset(response.tokens("Allow"))
+        self.peer_allows = response.token_set("Allow")
 
     def _confirm(self, now: float, response: Response) -> None:
         self._take_dialog(response)
@@ -238,9 +238,9 @@ class InviteSession(SessionBase):
         response = request.reply(183 if early else 180, to_tag=self.tag)
         contact = self.core.contact(request.to.uri.user, self.flow)
         response.headers.add("Contact", f"<{contact}>")
-        required = self.speaks("100rel") and "100rel" in request.tokens("Require")
-        reliably = required or (
-            early and self.speaks("100rel") and "100rel" in request.tokens("Supported")
+        reliably = self.speaks("100rel") and (
+            "100rel" in request.token_set("Require")
+            or (early and "100rel" in request.token_set("Supported"))
         )
         if early and (request.sdp or reliably):
             try:
@@ -262,7 +262,7 @@ class InviteSession(SessionBase):
 
     def _say_ok(self, now: float, response: Response) -> None:
         if self.server is not None:
-            self.peer_allows = frozenset(self.request.tokens("Allow"))
+            self.peer_allows = self.request.token_set("Allow")
             self._repeat = Repeat2xx(self.core, self.server, response, self._no_ack)
             self._repeat.start(now)
 

@@ -31,7 +31,7 @@ def is_reliable(response: Response) -> bool:
     return (
         100 < response.status < 200
         and "RSeq" in response.headers
-        and "100rel" in response.tokens("Require")
+        and "100rel" in response.token_set("Require")
     )
 
 
