@@ -44,7 +44,7 @@ class SipAccount:
     def credentials(self) -> Credentials:
         return Credentials(self.username or self.uri.user or "", self.password)
 
-    @property
+    @cached_property
     def name_addr(self) -> NameAddr:
         return NameAddr(self.address, self.display_name)
 

@@ -125,7 +125,7 @@ class Headers:
 
     def set(self, name: str, value: str) -> None:
         """In the place of the first of that name, the others go; at the end where there is none."""
-        key = key_of(name)
+        key = name if name in NAMES else key_of(name)
         if key not in self._first:
             self.add(name, value)
             return
@@ -168,12 +168,19 @@ class Headers:
         """A copy with nothing but these, in this order; keys are `key_of` names."""
         first, more = self._first, self._more
         pairs: list[Pair] = []
+        kept: dict[str, str] = {}
+        again: dict[str, list[str]] = {}
         for key in keys:
-            if more is not None and key in more:
-                pairs += [(key, value) for value in more[key]]
-            elif key in first:
-                pairs.append((key, first[key]))
-        return Headers.read(pairs)
+            if key in first:
+                kept[key] = value = first[key]
+                if more is not None and key in more:
+                    again[key] = more[key].copy()
+                    pairs += [(key, each) for each in more[key]]
+                else:
+                    pairs.append((key, value))
+        made = Headers.made(pairs, kept, {})
+        made._more = again or None
+        return made
 
     def items(self) -> Iterator[Pair]:
         """Names as they are written, and values."""
@@ -193,6 +200,8 @@ class Headers:
         return f"Headers({len(self)} lines)"
 
     def _at(self, key: str) -> int:
+        if self._pairs[0][0] == key:  # a Via mostly
+            return 0
         return next(n for n, pair in enumerate(self._pairs) if key_of(pair[0]) == key)
 
     def _index(self) -> None:

@@ -115,6 +115,8 @@ class _Message:
         headers = self.headers
         known: list[T] | None = headers.cache.get(key)
         if known is None:
+            if key not in headers:
+                return []
             known = headers.cache[key] = [
                 parse(part)
                 for value in headers.get_all(key)
@@ -176,8 +178,7 @@ class _Message:
         cache = self.headers.cache
         known: list[NameAddr] | None = cache.get("Contact")
         if known is None:
-            one = self.headers.get("Contact")
-            known = cache["Contact"] = [] if one == "*" else self._list("Contact", _name_addr)
+            known = self._list("Contact", _name_addr) if self.headers.get("Contact") != "*" else []
         return known
 
     @property
@@ -232,7 +233,10 @@ class _Message:
 
     def _bytes(self, first: str) -> bytes:
         headers, length = self.headers, str(len(self.body))
-        if headers.get("Content-Length") != length:
+        said = headers.get("Content-Length")
+        if said is None:
+            headers.add("Content-Length", length)
+        elif said != length:
             headers.set("Content-Length", length)
         head = f"{first}\r\n{headers.text()}\r\n\r\n"
         return head.encode("utf-8", "surrogateescape") + self.body

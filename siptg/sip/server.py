@@ -21,7 +21,9 @@ from siptg.sip.params import Params
 from siptg.sip.salvage import refusal
 from siptg.sip.transactions.base import Key
 from siptg.sip.transactions.invite_server import InviteServer
+from siptg.sip.transactions.invite_server import State as Invited
 from siptg.sip.transactions.server import Server
+from siptg.sip.transactions.server import State as Served
 from siptg.sip.transactions.table import ServerTransaction
 from siptg.sip.usages.expiry import too_short
 from siptg.sip.usages.inside import ALLOW, EXTENSIONS, capabilities
@@ -76,6 +78,9 @@ class NoMedia:
         raise ValueError("no media")
 
 
+NO_MEDIA = NoMedia()
+
+
 @attrs.define(eq=False)
 class Front:
     """Matches a request to its transaction, checks it, and hands it to the usage it is for."""
@@ -93,7 +98,7 @@ class Front:
         known = stack.transactions.servers.get(key)
         if known is not None and not (
             # the ACK of a 2xx is a request of its own, whatever its branch (§13.2.2.4)
-            request.method == "ACK" and known.state.name == "ACCEPTED"
+            request.method == "ACK" and known.state is Invited.ACCEPTED
         ):
             known.receive(request, now)
             return
@@ -141,6 +146,8 @@ class Front:
             self._deliver(request, server, flow, now)
         except ProtocolError as error:  # nothing, where a final answer has been given
             self._reply(server, request.reply(error.status), now)
+        if server.state is Served.COMPLETED:
+            server.let_go()
 
     def _deliver(self, request: Request, server: ServerTransaction, flow: Flow, now: float) -> None:
         stack, to_tag = self.stack, request.to.tag
@@ -236,7 +243,7 @@ class Front:
         tag = stack.ids.tag()
         dialog = Dialog.of_callee(request, tag)
         session = InviteSession(
-            stack, flow, request, NoMedia(), None, server, tag, quirks=stack.quirks
+            stack, flow, request, NO_MEDIA, None, server, tag, quirks=stack.quirks
         )
         session.dialog = dialog
         refusal = too_short(request) if session.speaks("timer") else None

@@ -206,7 +206,8 @@ class NameAddr:
         return [cls.parse(part) for part in split(text, ",") if part]
 
     def with_tag(self, tag: str) -> NameAddr:
-        params = Params.made(*self.params.without("tag").items(), ("tag", tag))
+        others = self.params.without("tag").items() if self.params is not NONE else ()
+        params = Params.made(*others, ("tag", tag))
         return NameAddr(self.uri, self.display_name, params)
 
     def __str__(self) -> str:

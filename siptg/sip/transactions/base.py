@@ -8,12 +8,16 @@ from typing import Any, ClassVar, Protocol
 import attrs
 
 from siptg.machine import Symbol, Table, step
+from siptg.sip.headers import Headers
 from siptg.sip.message import Request, Response
 from siptg.sip.timers import Times
 from siptg.timers import TimerQueue
 
 Key = Hashable
 """Texts mostly: the collector of cycles does not have to look at them."""
+
+
+Ended = Callable[["Transaction"], None]
 
 
 class Wire(Protocol):
@@ -33,6 +37,9 @@ class ClientUser(Protocol):
         ...
 
 
+_NO_REQUEST = Request("", "", Headers())
+
+
 @attrs.define(eq=False)
 class Transaction:
     """One request and its answers. `key` is how messages find it; `ended` takes it off its table.
@@ -46,11 +53,17 @@ class Transaction:
     wire: Wire
     timers: TimerQueue
     times: Times
-    ended: Callable[[Transaction], None]
+    ended: Ended
 
     TABLE: ClassVar[Table]
     TIMERS: ClassVar[tuple[Symbol, ...]]
     BROKEN: ClassVar[Symbol]
+
+    def let_go(self) -> None:
+        """Its user has answered for good and needs the request no more: repetitions are known by
+        the key, and answered with the bytes of before.
+        """
+        self.request = _NO_REQUEST
 
     def broken(self, now: float) -> None:
         """The transport failed."""

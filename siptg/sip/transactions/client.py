@@ -58,6 +58,7 @@ class Client(ClientTransaction):
         self.timers.set(self, Given.TIMER_E, now + self.times.t2)
 
     def _linger_for_repeats(self, now: float, _: Any) -> None:
+        self._sent = b""
         self.timers.cancel(self, Given.TIMER_E, Given.TIMER_F)
         self.timers.set(self, Given.TIMER_K, now + (0.0 if self.wire.reliable else self.times.t4))
 

@@ -75,6 +75,7 @@ class InviteClient(ClientTransaction):
         self.timers.set(self, Given.TIMER_A, now + self._interval)
 
     def _stop_retransmitting(self, now: float, _: Any) -> None:
+        self._sent = b""
         self.timers.cancel(self, Given.TIMER_A, Given.TIMER_B)
 
     def _send_ack(self, now: float, response: Response) -> None:

@@ -9,7 +9,7 @@ import attrs
 
 from siptg.sip.ids import MAGIC_COOKIE
 from siptg.sip.message import Request, Response
-from siptg.sip.transactions.base import Key, Transaction
+from siptg.sip.transactions.base import Ended, Key, Transaction
 from siptg.sip.transactions.client import Client
 from siptg.sip.transactions.invite_client import InviteClient
 from siptg.sip.transactions.invite_server import InviteServer
@@ -31,6 +31,16 @@ class TransactionTable:
     servers: dict[Key, ServerTransaction] = attrs.field(factory=dict)
     merging: dict[Key, Key] = attrs.field(factory=dict)
     """Keys of the INVITEs we serve by their `merge_key`: how a merged request shows (§8.2.2.2)."""
+
+    forget_client: Ended = attrs.field(init=False)
+    forget_server: Ended = attrs.field(init=False)
+    forget_invite: Ended = attrs.field(init=False)
+    """Made once: a bound method for each transaction would weigh as much as its key."""
+
+    def __attrs_post_init__(self) -> None:
+        self.forget_client = self._forget_client
+        self.forget_server = self._forget_server
+        self.forget_invite = self._forget_invite
 
     @staticmethod
     def client_key(response: Response) -> Key:
@@ -55,13 +65,13 @@ class TransactionTable:
     def merge_key(request: Request) -> Key:
         return f"{request.from_.tag} {request.headers.get('CSeq')} {request.call_id}"
 
-    def forget_client(self, transaction: Transaction) -> None:
+    def _forget_client(self, transaction: Transaction) -> None:
         self.clients.pop(transaction.key, None)
 
-    def forget_server(self, transaction: Transaction) -> None:
+    def _forget_server(self, transaction: Transaction) -> None:
         self.servers.pop(transaction.key, None)
 
-    def forget_invite(self, transaction: Transaction) -> None:
+    def _forget_invite(self, transaction: Transaction) -> None:
         self.servers.pop(transaction.key, None)
         if isinstance(transaction, InviteServer):
             first = self.merging.get(transaction.merged_as)

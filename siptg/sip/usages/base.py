@@ -105,7 +105,7 @@ class SessionBase(abc.ABC):
 
     @property
     def acks(self) -> Acks:
-        self._acks = self._acks or Acks(self)
+        self._acks = self._acks or Acks()
         return self._acks
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import attrs
@@ -31,8 +32,11 @@ _TIMERS = tuple(_Timer)
 def session_expires(message: Request | Response) -> tuple[int, str | None] | None:
     """Seconds and `uac`, `uas` or None; None where the header is not there."""
     text = message.headers.get("Session-Expires")
-    if text is None:
-        return None
+    return None if text is None else _parsed(text)
+
+
+@lru_cache(256)
+def _parsed(text: str) -> tuple[int, str | None]:
     found = _VALUE.match(text)
     if found is None:
         raise ProtocolError(f"bad Session-Expires {text[:40]!r}")
@@ -43,7 +47,7 @@ def session_expires(message: Request | Response) -> tuple[int, str | None] | Non
 def too_short(request: Request) -> Response | None:
     """A 422 where the interval they ask for is too short for us (§6, §9)."""
     asked = session_expires(request)
-    if asked is None or asked[0] >= SHORTEST or "timer" not in request.tokens("Supported"):
+    if asked is None or asked[0] >= SHORTEST or "timer" not in request.token_set("Supported"):
         return None
     refusal = request.reply(422)
     refusal.headers.add("Min-SE", str(SHORTEST))
@@ -84,7 +88,7 @@ class Expiry:
                 self.stop()
             return
         seconds, role = asked
-        able = "timer" in request.tokens("Supported")
+        able = "timer" in request.token_set("Supported")
         if not able:
             role = "uas"
         elif role is None:

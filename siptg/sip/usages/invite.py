@@ -159,7 +159,7 @@ class InviteSession(SessionBase):
 
     def _success(self, response: Response, now: float) -> None:
         if self.dialog is not None and self.dialog.remote.tag != response.to.tag:
-            self.acks.send_away(response, now)  # another fork answered too late
+            self.acks.send_away(self, response, now)  # another fork answered too late
         else:
             step(self, TABLE, Given.SUCCESS, now, response)
 
@@ -206,7 +206,7 @@ class InviteSession(SessionBase):
                 self.media.accept(response.sdp)
         except ValueError:
             usable = False
-        self.acks.acknowledge(response, self.request.cseq.number, body)
+        self.acks.acknowledge(self, response, self.request.cseq.number, body)
         if not usable:
             self.hang_up(now, 488, "no usable answer")
             return
@@ -217,7 +217,7 @@ class InviteSession(SessionBase):
         self.emit(Answered())
 
     def _acknowledge_again(self, now: float, response: Response) -> None:
-        self.acks.acknowledge(response, self.request.cseq.number)
+        self.acks.acknowledge(self, response, self.request.cseq.number)
 
     def _keep_dialog(self, now: float, response: Response) -> None:
         self._take_dialog(response)
@@ -331,6 +331,8 @@ class InviteSession(SessionBase):
     def _end(self, event: Ended) -> None:
         self.stop_parts()
         self.core.timers.cancel(self, Given.CANCEL_TIMER)
+        if self.server is not None:
+            self.server.let_go()
         self.core.forget(self)
         self.emit(event)
 
