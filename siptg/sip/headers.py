@@ -5,7 +5,7 @@ What nobody touched is written from the very text that was read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, KeysView
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from siptg.sip.errors import LocalError
@@ -17,18 +17,16 @@ Pair = tuple[str, str]
 
 
 class Headers:
-    """Mutable. `cache` holds values parsed from these lines by key; who changes a header of a name
-    drops what was cached of it.
-
-    First values stand in a dictionary by `key_of`, which a busy server asks twenty times a message;
-    the few names that stand more than once have all their values in another.
+    """Mutable. `first` holds the first values by `key_of`, for reading alone: a busy server asks it
+    thirty times a message. `cache` holds values parsed from these lines by the same keys; who
+    changes a header drops what was cached of it.
     """
 
-    __slots__ = ("_first", "_more", "_pairs", "_text", "cache")
+    __slots__ = ("_more", "_pairs", "_text", "cache", "first")
 
     def __init__(self, pairs: Iterable[Pair] = ()) -> None:
         self._pairs: list[Pair] = []
-        self._first: dict[str, str] = {}
+        self.first: dict[str, str] = {}
         self._more: dict[str, list[str]] | None = None
         self._text: str | None = None
         self.cache: dict[str, Any] = {}
@@ -42,11 +40,11 @@ class Headers:
         """
         made = cls.__new__(cls)
         made._pairs, made._text, made.cache = pairs, text, {}
-        made._first, made._more = first, _ = dict(pairs), None
+        made.first, made._more = first, _ = dict(pairs), None
         if not NAMES.issuperset(first):
             made._index()
         elif len(first) < len(pairs):
-            made._first = first = dict(reversed(pairs))
+            made.first = first = dict(reversed(pairs))
             more: dict[str, list[str]] = {}
             made._more = more
             for name, value in pairs:
@@ -58,21 +56,21 @@ class Headers:
     def made(cls, pairs: list[Pair], first: dict[str, str], cache: dict[str, Any]) -> Headers:
         """Of a message of ours whose lines are known to be good, each name of `NAMES` and once."""
         made = cls.__new__(cls)
-        made._pairs, made._first, made._more, made._text = pairs, first, None, None
+        made._pairs, made.first, made._more, made._text = pairs, first, None, None
         made.cache = cache
         return made
 
     def get(self, name: str) -> str | None:
         """The first value, blanks around it off."""
-        value = self._first.get(name)
+        value = self.first.get(name)
         if value is None and name not in NAMES:
-            value = self._first.get(key_of(name))
+            value = self.first.get(key_of(name))
         return value
 
     def get_all(self, name: str) -> list[str]:
         """One value a line, in order; lists with commas are not taken apart."""
         key = name if name in NAMES else key_of(name)
-        value = self._first.get(key)
+        value = self.first.get(key)
         if value is None:
             return []
         if self._more is not None and key in self._more:
@@ -81,16 +79,12 @@ class Headers:
 
     def count(self, name: str) -> int:
         key = key_of(name)
-        return len(self._more[key]) if self._more and key in self._more else key in self._first
+        return len(self._more[key]) if self._more and key in self._more else key in self.first
 
     @property
     def repeated(self) -> Iterable[str]:
         """Keys that stand more than once."""
         return self._more or ()
-
-    def keys(self) -> KeysView[str]:
-        """Of all that is there, by `key_of`."""
-        return self._first.keys()
 
     def add(self, name: str, value: str) -> None:
         """Behind all others."""
@@ -102,11 +96,11 @@ class Headers:
         self._text = None
         if self.cache:
             self.cache.pop(key, None)
-        if key not in self._first:
-            self._first[key] = value
+        if key not in self.first:
+            self.first[key] = value
             return
         self._more = self._more or {}
-        self._more.setdefault(key, [self._first[key]]).append(value)
+        self._more.setdefault(key, [self.first[key]]).append(value)
 
     def prepend(self, name: str, value: str) -> None:
         """Before all others: a Via, a Route."""
@@ -118,15 +112,15 @@ class Headers:
         self._text = None
         if self.cache:
             self.cache.pop(key, None)
-        if key in self._first:
+        if key in self.first:
             self._index()
         else:
-            self._first[key] = value
+            self.first[key] = value
 
     def set(self, name: str, value: str) -> None:
         """In the place of the first of that name, the others go; at the end where there is none."""
         key = name if name in NAMES else key_of(name)
-        if key not in self._first:
+        if key not in self.first:
             self.add(name, value)
             return
         if self._more is not None and key in self._more:
@@ -138,20 +132,20 @@ class Headers:
     def set_first(self, name: str, value: str) -> None:
         """Change the first of that name alone. KeyError where there is none."""
         key = name if name in NAMES else _good_name(name)
-        if key not in self._first:
+        if key not in self.first:
             raise KeyError(name)
         if not value.isprintable():
             _refuse_unsafe(name, value)
         value = value.strip()
         self._pairs[self._at(key)] = name, value
-        self._text, self._first[key] = None, value
+        self._text, self.first[key] = None, value
         if self._more is not None and key in self._more:
             self._more[key][0] = value
         self.cache.pop(key, None)
 
     def remove(self, *names: str) -> None:
         gone = {key_of(name) for name in names}
-        if not gone.isdisjoint(self._first):
+        if not gone.isdisjoint(self.first):
             self._pairs = [pair for pair in self._pairs if key_of(pair[0]) not in gone]
             self._text, self.cache = None, {}
             self._index()
@@ -159,20 +153,23 @@ class Headers:
     def copy(self) -> Headers:
         made = Headers.__new__(Headers)
         made._pairs, made._text, made.cache = self._pairs.copy(), self._text, {}
-        made._first, made._more = self._first.copy(), None
+        made.first, made._more = self.first.copy(), None
         if self._more is not None:
             made._more = {key: values.copy() for key, values in self._more.items()}
         return made
 
-    def only(self, *keys: str) -> Headers:
-        """A copy with nothing but these, in this order; keys are `key_of` names."""
-        first, more = self._first, self._more
+    def only(self, *keys: str, to: str | None = None) -> Headers:
+        """A copy with nothing but these, in this order, and another To where that is given; keys
+        are `key_of` names.
+        """
+        first, more = self.first, self._more
         pairs: list[Pair] = []
         kept: dict[str, str] = {}
         again: dict[str, list[str]] = {}
         for key in keys:
             if key in first:
-                kept[key] = value = first[key]
+                value = to if to is not None and key == "To" else first[key]
+                kept[key] = value
                 if more is not None and key in more:
                     again[key] = more[key].copy()
                     pairs += [(key, each) for each in more[key]]
@@ -191,7 +188,7 @@ class Headers:
         return "\r\n".join(map(": ".join, self._pairs)) if self._text is None else self._text
 
     def __contains__(self, name: str) -> bool:
-        return name in self._first or (name not in NAMES and key_of(name) in self._first)
+        return name in self.first or (name not in NAMES and key_of(name) in self.first)
 
     def __len__(self) -> int:
         return len(self._pairs)
@@ -216,7 +213,7 @@ class Headers:
                 more[key].append(value)
             else:
                 more[key] = [first[key], value]
-        self._first, self._more = first, more or None
+        self.first, self._more = first, more or None
 
 
 def _good_name(name: str) -> str:

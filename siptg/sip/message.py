@@ -94,6 +94,10 @@ def _token_set(text: str) -> frozenset[str]:
 _NOTHING: frozenset[str] = frozenset()
 
 
+def _missing(name: str) -> ProtocolError:
+    return ProtocolError(f"no {name}")
+
+
 class _Message:
     """What requests and responses share. The properties that follow are alike on purpose: they are
     read fifty times a call, and one more function between would double what that costs.
@@ -104,18 +108,11 @@ class _Message:
     def __init__(self, headers: Headers, body: bytes) -> None:
         self.headers, self.body = headers, body
 
-    def _text(self, key: str) -> str:
-        """Of a header that must be there; ProtocolError where it is not."""
-        text = self.headers.get(key)
-        if text is None:
-            raise ProtocolError(f"no {key.lower()}")
-        return text
-
     def _list(self, key: str, parse: Callable[[str], T]) -> list[T]:
         headers = self.headers
         known: list[T] | None = headers.cache.get(key)
         if known is None:
-            if key not in headers:
+            if key not in headers.first:
                 return []
             known = headers.cache[key] = [
                 parse(part)
@@ -128,11 +125,14 @@ class _Message:
     @property
     def via(self) -> Via:
         """The topmost Via."""
-        cache = self.headers.cache
-        value: Via | None = cache.get("Via")
+        headers = self.headers
+        value: Via | None = headers.cache.get("Via")
         if value is None:
-            text = self._text("Via")
-            value = cache["Via"] = Via.parse(split(text, ",")[0] if "," in text else text)
+            text = headers.first.get("Via")
+            if text is None:
+                raise _missing("via")
+            value = Via.parse(split(text, ",")[0] if "," in text else text)
+            headers.cache["Via"] = value
         return value
 
     @property
@@ -146,30 +146,42 @@ class _Message:
 
     @property
     def from_(self) -> NameAddr:
-        cache = self.headers.cache
-        value: NameAddr | None = cache.get("From")
+        headers = self.headers
+        value: NameAddr | None = headers.cache.get("From")
         if value is None:
-            value = cache["From"] = _name_addr(self._text("From"))
+            text = headers.first.get("From")
+            if text is None:
+                raise _missing("from")
+            value = headers.cache["From"] = _name_addr(text)
         return value
 
     @property
     def to(self) -> NameAddr:
-        cache = self.headers.cache
-        value: NameAddr | None = cache.get("To")
+        headers = self.headers
+        value: NameAddr | None = headers.cache.get("To")
         if value is None:
-            value = cache["To"] = _name_addr(self._text("To"))
+            text = headers.first.get("To")
+            if text is None:
+                raise _missing("to")
+            value = headers.cache["To"] = _name_addr(text)
         return value
 
     @property
     def call_id(self) -> str:
-        return self._text("Call-ID")
+        text = self.headers.first.get("Call-ID")
+        if text is None:
+            raise _missing("call-id")
+        return text
 
     @property
     def cseq(self) -> CSeq:
-        cache = self.headers.cache
-        value: CSeq | None = cache.get("CSeq")
+        headers = self.headers
+        value: CSeq | None = headers.cache.get("CSeq")
         if value is None:
-            value = cache["CSeq"] = _cseq(self._text("CSeq"))
+            text = headers.first.get("CSeq")
+            if text is None:
+                raise _missing("cseq")
+            value = headers.cache["CSeq"] = _cseq(text)
         return value
 
     @property
@@ -178,7 +190,11 @@ class _Message:
         cache = self.headers.cache
         known: list[NameAddr] | None = cache.get("Contact")
         if known is None:
-            known = self._list("Contact", _name_addr) if self.headers.get("Contact") != "*" else []
+            known = (
+                self._list("Contact", _name_addr)
+                if self.headers.first.get("Contact") != "*"
+                else []
+            )
         return known
 
     @property
@@ -192,7 +208,7 @@ class _Message:
     @property
     def max_forwards(self) -> int:
         """70 where it is not there (RFC 3261 §16.6)."""
-        text = self.headers.get("Max-Forwards")
+        text = self.headers.first.get("Max-Forwards")
         return 70 if text is None or text == "70" else parse_number("Max-Forwards", text, 255)
 
     @property
@@ -207,7 +223,7 @@ class _Message:
         """
         if not self.body:
             return b""
-        text = self.headers.get("Content-Type") or "application/sdp"
+        text = self.headers.first.get("Content-Type", "application/sdp")
         if text == "application/sdp":
             return self.body
         return multipart.find(text, self.body, "application/sdp") or b""
@@ -233,12 +249,13 @@ class _Message:
 
     def _bytes(self, first: str) -> bytes:
         headers, length = self.headers, str(len(self.body))
-        said = headers.get("Content-Length")
-        if said is None:
-            headers.add("Content-Length", length)
-        elif said != length:
-            headers.set("Content-Length", length)
-        head = f"{first}\r\n{headers.text()}\r\n\r\n"
+        said = headers.first.get("Content-Length")
+        if said is None and headers.first:
+            head = f"{first}\r\n{headers.text()}\r\nContent-Length: {length}\r\n\r\n"
+        else:
+            if said != length:
+                headers.set("Content-Length", length)
+            head = f"{first}\r\n{headers.text()}\r\n\r\n"
         return head.encode("utf-8", "surrogateescape") + self.body
 
 
@@ -276,9 +293,10 @@ class Request(_Message):
         self, status: int, reason: str | None = None, *, to_tag: str | None = None
     ) -> Response:
         """A response with what every response copies (RFC 3261 §8.2.6, §12.1.1)."""
-        headers = self.headers.only(*(_COPIED if status < 300 else _COPIED_BY_FAILURES))
+        to = None
         if to_tag is not None and status > 100 and self.to.tag is None:
-            headers.set_first("To", f"{headers.get('To')};tag={to_tag}")
+            to = f"{self.headers.first['To']};tag={to_tag}"
+        headers = self.headers.only(*(_COPIED if status < 300 else _COPIED_BY_FAILURES), to=to)
         return Response(status, reason or REASONS.get(status, "Unknown"), headers)
 
     def __repr__(self) -> str:

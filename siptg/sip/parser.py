@@ -72,13 +72,13 @@ def parse(data: bytes, limits: Limits = LIMITS) -> Message:
         headers = Headers.read(_long_way(rest, limits))
     if len(headers) > limits.headers:
         raise ProtocolError(f"{len(headers)} headers, {limits.headers} at most")
-    seen = headers.keys()
-    if not seen >= MANDATORY:
+    seen = headers.first
+    if not seen.keys() >= MANDATORY:
         raise ProtocolError(f"no {next(key for key in _ORDER if key not in seen).lower()}")
     for key in headers.repeated:
         if key in ONCE:
             raise ProtocolError(f"{key.lower()} stands twice")
-    length = headers.get("Content-Length")
+    length = seen.get("Content-Length")
     if length is not None and length != str(len(body)):
         body = _cut(body, length)
     if first.startswith("SIP/") or first[:4].upper() == "SIP/":

@@ -185,7 +185,7 @@ class Front:
         """Why a request is refused before anybody looks at what it wants (§8.2.2)."""
         if request.uri.scheme not in ("sip", "sips"):
             return request.reply(416)
-        wanted = "Require" in request.headers and [
+        wanted = "Require" in request.headers.first and [
             t for t in request.tokens("Require") if t.lower() not in EXTENSIONS
         ]
         if wanted:
@@ -200,7 +200,7 @@ class Front:
         table = self.stack.transactions
         if request.to.tag is None and table.merge_key(request) in table.merging:
             return request.reply(482)  # the same request by two ways (§8.2.2.2)
-        if "Accept" in request.headers and not _takes_sdp(request):
+        if "Accept" in request.headers.first and not _takes_sdp(request):
             return request.reply(406)
         if request.body and not request.sdp:
             refusal = request.reply(415)
@@ -259,7 +259,7 @@ class Front:
         """Find the call that a Replaces header names; a refusal where it may not be replaced
         (RFC 3891 §3).
         """
-        if "Replaces" not in request.headers:
+        if "Replaces" not in request.headers.first:
             return None
         values = request.headers.get_all("Replaces")
         call_id, _, rest = values[0].partition(";")

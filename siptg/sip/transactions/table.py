@@ -45,7 +45,7 @@ class TransactionTable:
     @staticmethod
     def client_key(response: Response) -> Key:
         """Branch of the top Via and method of CSeq."""
-        found = _USUAL_BRANCH.match(response.headers.get("Via") or "")
+        found = _USUAL_BRANCH.match(response.headers.first.get("Via", ""))
         return found[1] if found else response.via.branch, response.cseq.method
 
     @staticmethod
@@ -63,7 +63,7 @@ class TransactionTable:
 
     @staticmethod
     def merge_key(request: Request) -> Key:
-        return f"{request.from_.tag} {request.headers.get('CSeq')} {request.call_id}"
+        return f"{request.from_.tag} {request.headers.first.get('CSeq')} {request.call_id}"
 
     def _forget_client(self, transaction: Transaction) -> None:
         self.clients.pop(transaction.key, None)

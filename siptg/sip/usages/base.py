@@ -51,6 +51,8 @@ class SessionBase(abc.ABC):
     server: InviteServer | None = None
     """Set where we are called."""
     tag: str = ""
+    id: str = attrs.field(init=False)
+    """The Call-ID."""
     state: State = State.CALLING
     dialog: Dialog | None = None
     early: dict[str, Dialog] | None = None
@@ -87,10 +89,6 @@ class SessionBase(abc.ABC):
     @property
     def outgoing(self) -> bool:
         return self.server is None
-
-    @property
-    def id(self) -> str:
-        return self.request.call_id
 
     @property
     def remote(self) -> NameAddr:

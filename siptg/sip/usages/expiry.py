@@ -31,7 +31,7 @@ _TIMERS = tuple(_Timer)
 
 def session_expires(message: Request | Response) -> tuple[int, str | None] | None:
     """Seconds and `uac`, `uas` or None; None where the header is not there."""
-    text = message.headers.get("Session-Expires")
+    text = message.headers.first.get("Session-Expires")
     return None if text is None else _parsed(text)
 
 

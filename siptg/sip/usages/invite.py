@@ -38,6 +38,7 @@ class InviteSession(SessionBase):
     """What we answered to their offer before the 2xx: it stays our answer."""
 
     def __attrs_post_init__(self) -> None:
+        self.id = self.request.call_id
         if self.server is not None:
             self.state = State.INCOMING
             self.offered = bool(self.request.sdp)
@@ -74,7 +75,7 @@ class InviteSession(SessionBase):
             else:
                 body, self._offer_in_2xx = self.media.offer(), True
             response = self.answer_with(self.request, body)
-            if "Session-Expires" in self.request.headers and self.speaks("timer"):
+            if "Session-Expires" in self.request.headers.first and self.speaks("timer"):
                 self.expiry.agree(self.request, response, now)
         except (ValueError, ProtocolError) as error:
             self.hang_up(now, getattr(error, "status", 488))
@@ -212,7 +213,7 @@ class InviteSession(SessionBase):
             return
         self.offered = True
         self.request.headers.cache.clear()  # a call is long: what was read of its INVITE may go
-        if "Session-Expires" in response.headers and self.speaks("timer"):
+        if "Session-Expires" in response.headers.first and self.speaks("timer"):
             self.expiry.taken(response, now)
         self.emit(Answered())
 
