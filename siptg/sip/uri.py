@@ -8,7 +8,7 @@ from urllib.parse import unquote as percent_decoded
 import attrs
 
 from siptg.sip.errors import ProtocolError
-from siptg.sip.grammar import SCHEME, TOKEN, is_host, quote, split, unquote
+from siptg.sip.grammar import SCHEME, TOKEN, USUAL_PORT, is_host, quote, split, unquote
 from siptg.sip.params import NONE, Params
 
 DEFAULT_PORTS = {"sip": 5060, "sips": 5061}
@@ -17,12 +17,15 @@ _SIP = re.compile(
     r"(sips?):(?:([^@]*)@)?(\[[^\]]*\]|[^:;?\s]*)(?::([0-9]*))?(;[^?]*)?(\?.*)?\Z", re.I
 )
 _USUAL = (
-    r"""(sips?):(?:([^@:\s<>"]+)@)?([A-Za-z0-9][A-Za-z0-9\-_.]{0,252})(?::([1-9]\d{0,3}))?"""
-    r"""(?:;([^?\s<>"]*))?"""
+    r"""(sips?):(?:([^@:\s<>"]+)@)?([A-Za-z0-9][A-Za-z0-9\-_.]{0,252})(?::"""
+    + USUAL_PORT
+    + r""")?(?:;([^?\s<>"]*))?"""
 )
 _PLAIN = re.compile(_USUAL + r"\Z")
 _PLAIN_ADDRESS = re.compile(
-    r"""(?:"([^"\\]+)" ?)?<""" + _USUAL + r""">(?:;tag=([A-Za-z0-9\-.!%*_+`'~]+))?\Z"""
+    r"""(?:"([^"\\]+)" ?|([A-Za-z0-9\-.!%*_+`'~]+) )?<"""
+    + _USUAL
+    + r""">(?:;tag=([A-Za-z0-9\-.!%*_+`'~]+))?\Z"""
 )
 """As nearly all are written; the others go the long way."""
 
@@ -174,10 +177,10 @@ class NameAddr:
         """ProtocolError says what is wrong. Without brackets, parameters belong to the header."""
         plain = _PLAIN_ADDRESS.match(text)
         if plain is not None:
-            display, scheme, user, host, digits, rest, tag = plain.groups()
+            quoted, bare, scheme, user, host, digits, rest, tag = plain.groups()
             inner = Params.parse(rest) if rest else NONE
             uri = Uri(scheme, user, host, int(digits) if digits else None, inner)
-            return cls(uri, display, Params.made(("tag", tag)) if tag else NONE)
+            return cls(uri, quoted or bare, Params.made(("tag", tag)) if tag else NONE)
         opening = text.find("<") if '"' not in text else _bracket(text := text.strip())
         if opening < 0:
             text = text.strip()

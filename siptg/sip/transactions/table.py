@@ -16,7 +16,7 @@ from siptg.sip.transactions.invite_server import InviteServer
 from siptg.sip.transactions.server import Server
 
 _USUAL_BRANCH = re.compile(
-    r"SIP/2\.0/[A-Z]+ [A-Za-z0-9.\-]+(?::[1-9]\d{0,3})?;branch=([A-Za-z0-9]+)"
+    r"SIP/2\.0/[A-Z]+ [A-Za-z0-9.\-]+(?::\d+)?;branch=([A-Za-z0-9]+)"
     r"(?:;rport(?:=\d+)?|;received=[0-9.]+|;alias)*\Z"
 )
 """A Via of ours as it comes back: its branch without a look at the rest."""
