@@ -16,6 +16,10 @@ class Owner(Protocol):
     def fire(self, timer: Symbol, now: float) -> None: ...
 
 
+Chain = tuple[Symbol, int, Owner, "Chain | None"]
+"""The timers of one owner: name and serial of one, and the others. Nearly all have but one."""
+
+
 @attrs.define(eq=False)
 class TimerQueue:
     """Named timers: one owner has at most one timer of a name, and setting it again moves it.
@@ -25,26 +29,32 @@ class TimerQueue:
 
     _heap: list[tuple[float, int, int, Symbol]] = attrs.field(factory=list, init=False)
     """By deadline; owners by their `id`, so that a cancelled timer does not keep its owner."""
-    _live: dict[tuple[int, Symbol], tuple[int, Owner]] = attrs.field(factory=dict, init=False)
+    _live: dict[int, Chain] = attrs.field(factory=dict, init=False)
     _serial: int = attrs.field(default=0, init=False)
     _sweep_at: int = attrs.field(default=64, init=False)
 
     def set(self, owner: Owner, timer: Symbol, deadline: float) -> None:
-        key, heap = id(owner), self._heap
+        key, heap, live = id(owner), self._heap, self._live
         self._serial = serial = self._serial + 1
-        self._live[key, timer] = serial, owner
+        others = live.get(key)
+        if others is not None:
+            others = _without(others, (timer,))
+        live[key] = timer, serial, owner, others
         heappush(heap, (deadline, serial, key, timer))
         if len(heap) > self._sweep_at:
             # cancelled timers lie in the heap until their time: throw them out before they outgrow
-            if len(heap) > 2 * len(self._live):
+            if len(heap) > 2 * len(live):
                 self._heap = [entry for entry in heap if self._is_live(entry)]
                 heapify(self._heap)
             self._sweep_at = max(64, 2 * len(self._heap))
 
     def cancel(self, owner: Owner, *timers: Symbol) -> None:
-        key, live = id(owner), self._live
-        for timer in timers:
-            live.pop((key, timer), None)
+        key = id(owner)
+        chain = self._live.pop(key, None)
+        if chain is not None:
+            kept = _without(chain, timers)
+            if kept is not None:
+                self._live[key] = kept
 
     def next_deadline(self) -> float | None:
         heap = self._heap
@@ -57,16 +67,36 @@ class TimerQueue:
         `now`.
         """
         while self._heap and self._heap[0][0] <= now:
-            deadline, serial, key, timer = heappop(self._heap)
-            found = self._live.get((key, timer))
-            if found is not None and found[0] == serial:
-                del self._live[key, timer]
-                found[1].fire(timer, deadline)
+            entry = heappop(self._heap)
+            if self._is_live(entry):
+                deadline, _, key, timer = entry
+                owner = self._live[key][2]
+                self.cancel(owner, timer)
+                owner.fire(timer, deadline)
 
     def __len__(self) -> int:
-        return len(self._live)
+        return sum(_length(chain) for chain in self._live.values())
 
     def _is_live(self, entry: tuple[float, int, int, Symbol]) -> bool:
-        _, serial, key, timer = entry
-        found = self._live.get((key, timer))
-        return found is not None and found[0] == serial
+        chain = self._live.get(entry[2])
+        while chain is not None:
+            if chain[1] == entry[1]:
+                return True
+            chain = chain[3]
+        return False
+
+
+def _without(chain: Chain, timers: tuple[Symbol, ...]) -> Chain | None:
+    if chain[3] is None:
+        return None if chain[0] in timers else chain
+    kept: Chain | None = None
+    link: Chain | None = chain
+    while link is not None:
+        if link[0] not in timers:
+            kept = link[0], link[1], link[2], kept
+        link = link[3]
+    return kept
+
+
+def _length(chain: Chain | None) -> int:
+    return 0 if chain is None else 1 + _length(chain[3])

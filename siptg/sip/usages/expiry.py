@@ -142,6 +142,7 @@ class Expiry:
 
     def fire(self, timer: Symbol, now: float) -> None:
         if timer is _Timer.REFRESH:
+            self._expire_at(now - self.interval / 2)
             self.session.refresh(now)
         else:
             self.session.core.timers.cancel(self, *_TIMERS)
@@ -151,7 +152,12 @@ class Expiry:
         self.interval, self.ours = seconds, ours
         timers = self.session.core.timers
         timers.cancel(self, *_TIMERS)
-        if ours:
+        if ours:  # when that is due, there is still time to set the other
             timers.set(self, _Timer.REFRESH, now + seconds / 2)
-        # §10: BYE somewhat before it expires, so that both ends agree that it is over
-        timers.set(self, _Timer.EXPIRE, now + seconds - min(32.0, seconds / 3))
+        else:
+            self._expire_at(now)
+
+    def _expire_at(self, begun: float) -> None:
+        """§10: BYE somewhat before it expires, so that both ends agree that it is over."""
+        at = begun + self.interval - min(32.0, self.interval / 3)
+        self.session.core.timers.set(self, _Timer.EXPIRE, at)
