@@ -38,9 +38,9 @@ class Client(ClientTransaction):
     def start(self, now: float) -> None:
         self._interval, self._sent = self.times.t1, bytes(self.request)
         if self.wire.reliable:
-            self.timers.set(self, Given.TIMER_F, now + self.times.patience)
+            self.timers.after(self, Given.TIMER_F, self.times.patience, now)
         else:  # Timer F follows with the first repetition, which most never need
-            self.timers.set(self, Given.TIMER_E, now + self._interval)
+            self.timers.after(self, Given.TIMER_E, self._interval, now)
         self.wire.send(self._sent)
 
     def receive(self, response: Response, now: float) -> None:
@@ -60,7 +60,7 @@ class Client(ClientTransaction):
     def _linger_for_repeats(self, now: float, _: Any) -> None:
         self._sent = b""
         self.timers.cancel(self, Given.TIMER_E, Given.TIMER_F)
-        self.timers.set(self, Given.TIMER_K, now + (0.0 if self.wire.reliable else self.times.t4))
+        self.timers.after(self, Given.TIMER_K, 0.0 if self.wire.reliable else self.times.t4, now)
 
 
 _T = Client

@@ -40,7 +40,7 @@ class Repeat2xx:
 
     def start(self, now: float) -> None:
         self.server.respond(self.response, now)
-        self.core.timers.set(self, _Timer.AGAIN, now + self._interval)
+        self.core.timers.after(self, _Timer.AGAIN, self._interval, now)
 
     def acknowledged(self) -> None:
         self.core.timers.cancel(self, *_TIMERS)
