@@ -34,7 +34,7 @@ class Dialog:
     def of_caller(cls, request: Request, response: Response) -> Dialog:
         """As UAC, from our INVITE and an answer that makes a dialog (§12.1.2)."""
         contacts = response.contacts
-        return cls(
+        made = cls(
             call_id=request.call_id,
             local=request.from_,
             remote=response.to,
@@ -42,6 +42,9 @@ class Dialog:
             routes=response.record_routes[::-1],
             local_sequence=request.cseq.number,
         )
+        # as they stand there, to the letter: an old peer may compare more than tags
+        made._lines = request.headers.first["From"], response.headers.first["To"]
+        return made
 
     @classmethod
     def of_callee(cls, request: Request, tag: str) -> Dialog:

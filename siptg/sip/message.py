@@ -11,7 +11,7 @@ from siptg.sip.errors import ProtocolError
 from siptg.sip.fields import CSeq, Via, parse_number, parse_tokens
 from siptg.sip.grammar import split
 from siptg.sip.headers import Headers
-from siptg.sip.uri import NameAddr, Uri
+from siptg.sip.uri import NameAddr, Uri, known_uri
 
 T = TypeVar("T")
 
@@ -78,7 +78,6 @@ REASONS = {
 _KEPT = 2048
 _name_addr = lru_cache(_KEPT)(NameAddr.parse)
 _cseq = lru_cache(_KEPT)(CSeq.parse)
-_uri = lru_cache(_KEPT)(Uri.parse)
 
 
 @lru_cache(256)
@@ -114,12 +113,12 @@ class _Message:
         if known is None:
             if key not in headers.first:
                 return []
-            known = headers.cache[key] = [
-                parse(part)
-                for value in headers.get_all(key)
-                for part in (split(value, ",") if "," in value else (value,))
-                if part
-            ]
+            known = headers.cache[key] = []
+            for value in headers.get_all(key):
+                if "," in value:
+                    known += [parse(part) for part in split(value, ",") if part]
+                elif value:
+                    known.append(parse(value))
         return known
 
     @property
@@ -247,16 +246,17 @@ class _Message:
         text = self.headers.get(name)
         return None if text is None else parse_number(name, text.partition(";")[0])
 
-    def _bytes(self, first: str) -> bytes:
-        headers, length = self.headers, str(len(self.body))
-        said = headers.first.get("Content-Length")
-        if said is None and headers.first:
-            head = f"{first}\r\n{headers.text()}\r\nContent-Length: {length}\r\n\r\n"
-        else:
-            if said != length:
-                headers.set("Content-Length", length)
-            head = f"{first}\r\n{headers.text()}\r\n\r\n"
-        return head.encode("utf-8", "surrogateescape") + self.body
+
+def _written(first: str, headers: Headers, body: bytes) -> bytes:
+    length = str(len(body))
+    said = headers.first.get("Content-Length")
+    if said is None and headers.first:
+        head = f"{first}\r\n{headers.text()}\r\nContent-Length: {length}\r\n\r\n"
+    else:
+        if said != length:
+            headers.set("Content-Length", length)
+        head = f"{first}\r\n{headers.text()}\r\n\r\n"
+    return head.encode("utf-8", "surrogateescape") + body
 
 
 class Request(_Message):
@@ -277,7 +277,7 @@ class Request(_Message):
     def uri(self) -> Uri:
         """The Request-URI; ProtocolError where it is none."""
         if self._uri is None:
-            self._uri = _uri(self._target or "")
+            self._uri = known_uri(self._target or "")
         return self._uri
 
     @uri.setter
@@ -287,7 +287,7 @@ class Request(_Message):
     def __bytes__(self) -> bytes:
         if self._target is None:
             self._target = str(self._uri)
-        return self._bytes(f"{self.method} {self._target} SIP/2.0")
+        return _written(f"{self.method} {self._target} SIP/2.0", self.headers, self.body)
 
     def reply(
         self, status: int, reason: str | None = None, *, to_tag: str | None = None
@@ -310,7 +310,7 @@ class Response(_Message):
         self.headers, self.body, self.status, self.reason = headers, body, status, reason
 
     def __bytes__(self) -> bytes:
-        return self._bytes(f"SIP/2.0 {self.status} {self.reason}")
+        return _written(f"SIP/2.0 {self.status} {self.reason}", self.headers, self.body)
 
     def __repr__(self) -> str:
         return f"<{self.status} {self.headers.get('Call-ID')} {self.headers.get('CSeq')}>"

@@ -70,19 +70,21 @@ def parse(data: bytes, limits: Limits = LIMITS) -> Message:
     else:
         if not text.count("\r\n") == ends == head.count(b"\r"):
             raise ProtocolError("a carriage return or line feed alone in the head")
-        headers = Headers.read(_long_way(rest, limits))
-    if len(headers) > limits.headers:
-        raise ProtocolError(f"{len(headers)} headers, {limits.headers} at most")
+        pairs = _long_way(rest, limits)
+        headers = Headers.read(pairs)
+    if len(pairs) > limits.headers:
+        raise ProtocolError(f"{len(pairs)} headers, {limits.headers} at most")
     seen = headers.first
     if not seen.keys() >= MANDATORY:
         raise ProtocolError(f"no {next(key for key in _ORDER if key not in seen).lower()}")
-    for key in headers.repeated:
-        if key in ONCE:
-            raise ProtocolError(f"{key.lower()} stands twice")
+    if len(seen) < len(pairs):
+        for key in headers.repeated:
+            if key in ONCE:
+                raise ProtocolError(f"{key.lower()} stands twice")
     length = seen.get("Content-Length")
     if length is not None and length != str(len(body)):
         body = _cut(body, length)
-    if first.startswith("SIP/") or first[:4].upper() == "SIP/":
+    if first[:4].upper() == "SIP/":
         return _response(first, headers, body)
     return _request(first, headers, body)
 

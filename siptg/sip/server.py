@@ -93,29 +93,25 @@ class Front:
 
     def receive(self, request: Request, flow: Flow, now: float) -> None:
         """SipError where it is malformed; `salvage` then answers."""
-        stack = self.stack
+        stack, method = self.stack, request.method
         key = stack.transactions.server_key(request)
         known = stack.transactions.servers.get(key)
         if known is not None and not (
             # the ACK of a 2xx is a request of its own, whatever its branch (§13.2.2.4)
-            request.method == "ACK" and known.state is Invited.ACCEPTED
+            method == "ACK" and known.state is Invited.ACCEPTED
         ):
             known.receive(request, now)
             return
-        if request.method == "ACK":
+        if method == "ACK":
             self._ack(request, now)
             return
-        if (
-            request.method == "INVITE"
-            and self.trusts is not None
-            and request.to.tag is None
-            and not self.trusts(flow)
-        ):
-            stack.counters["untrusted"] += 1
-            return
-        if request.to.tag is None and not self.door.admits(flow.remote[0], now):
-            stack.counters["not_admitted"] += 1
-            return
+        if request.to.tag is None:
+            if method == "INVITE" and self.trusts is not None and not self.trusts(flow):
+                stack.counters["untrusted"] += 1
+                return
+            if not self.door.admits(flow.remote[0], now):
+                stack.counters["not_admitted"] += 1
+                return
         self._fill_via(request, flow)
         if len(stack.transactions) >= stack.limits.transactions:
             stack.counters["overload"] += 1

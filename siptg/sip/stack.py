@@ -362,7 +362,9 @@ class Stack:
         transaction = self.transactions.clients.get(self.transactions.client_key(response))
         if transaction is not None:
             # headers that the users above will touch: a bad one must not stop a machine half-way
-            _ = response.to, response.from_, response.contacts, response.record_routes
+            _ = response.to, response.from_, response.contacts
+            if "Record-Route" in response.headers.first:
+                _ = response.record_routes
             transaction.receive(response, now)
             return
         self.counters["stray_response"] += 1

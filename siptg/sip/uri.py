@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import unquote as percent_decoded
 
 import attrs
@@ -23,9 +24,8 @@ _USUAL = (
 )
 _PLAIN = re.compile(_USUAL + r"\Z")
 _PLAIN_ADDRESS = re.compile(
-    r"""(?:"([^"\\]+)" ?|([A-Za-z0-9\-.!%*_+`'~]+) )?<"""
-    + _USUAL
-    + r""">(?:;tag=([A-Za-z0-9\-.!%*_+`'~]+))?\Z"""
+    r"""(?:"([^"\\]+)" ?|([A-Za-z0-9\-.!%*_+`'~]+) )?<([^\s<>"]+)>"""
+    r"""(?:;tag=([A-Za-z0-9\-.!%*_+`'~]+))?\Z"""
 )
 """As nearly all are written; the others go the long way."""
 
@@ -149,6 +149,12 @@ class Uri:
         return f"{self.scheme}:{user}{self.host}{port}{self.params}{headers}"
 
 
+known_uri = lru_cache(2048)(Uri.parse)
+"""URIs are values, and the same ones come again and again: a tag is new each time, who calls whom
+is not. Bounded, so that a peer who never repeats costs no memory.
+"""
+
+
 def _decoded(params: Params) -> dict[str, str]:
     pairs = params.items()
     return {percent_decoded(n).lower(): percent_decoded(v or "").lower() for n, v in pairs}
@@ -177,10 +183,8 @@ class NameAddr:
         """ProtocolError says what is wrong. Without brackets, parameters belong to the header."""
         plain = _PLAIN_ADDRESS.match(text)
         if plain is not None:
-            quoted, bare, scheme, user, host, digits, rest, tag = plain.groups()
-            inner = Params.parse(rest) if rest else NONE
-            uri = Uri(scheme, user, host, int(digits) if digits else None, inner)
-            return cls(uri, quoted or bare, Params.made(("tag", tag)) if tag else NONE)
+            quoted, bare, spec, tag = plain.groups()
+            return cls(known_uri(spec), quoted or bare, Params.made(("tag", tag)) if tag else NONE)
         opening = text.find("<") if '"' not in text else _bracket(text := text.strip())
         if opening < 0:
             text = text.strip()

@@ -168,7 +168,7 @@ class SessionBase(abc.ABC):
             self.talks.offer(now)
 
     def speaks(self, extension: str) -> bool:
-        return f"no-{extension}" not in self.quirks
+        return not self.quirks or f"no-{extension}" not in self.quirks
 
     @property
     def supported(self) -> str:
