@@ -1,4 +1,4 @@
-"""Timers of many machines: in order, cancelled without a trace, cheap where many are equally long."""
+"""Timers of many machines: in order, cancelled without a trace, cheap where many are alike."""
 
 from __future__ import annotations
 
