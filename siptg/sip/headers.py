@@ -163,20 +163,14 @@ class Headers:
         are `key_of` names.
         """
         first, more = self.first, self._more
-        pairs: list[Pair] = []
-        kept: dict[str, str] = {}
-        again: dict[str, list[str]] = {}
-        for key in keys:
-            if key in first:
-                value = to if to is not None and key == "To" else first[key]
-                kept[key] = value
-                if more is not None and key in more:
-                    again[key] = more[key].copy()
-                    pairs += [(key, each) for each in more[key]]
-                else:
-                    pairs.append((key, value))
-        made = Headers.made(pairs, kept, {})
-        made._more = again or None
+        kept = {key: first[key] for key in keys if key in first}
+        if to is not None:
+            kept["To"] = to
+        made = Headers.made(list(kept.items()), kept, {})
+        if more is not None and not more.keys().isdisjoint(kept):
+            again = {key: more[key] for key in kept if key in more}
+            made._pairs = [(k, v) for k, one in kept.items() for v in again.get(k, (one,))]
+            made._more = {key: values.copy() for key, values in again.items()}
         return made
 
     def items(self) -> Iterator[Pair]:

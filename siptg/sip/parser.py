@@ -25,8 +25,8 @@ class Limits:
     line: int = 8_192
     """Characters of one header, folded lines together."""
     transactions: int = 200_000
-    """A call leaves two of them for 32 s, each of one or two kilobytes: this many are 3,000 calls a
-    second and some 300 MB.
+    """A call that is over leaves two of them for 32 s, of about 1.1 kB each: this many are 3,000
+    calls a second and 220 MB.
     """
     dialogs: int = 10_000
 
