@@ -53,6 +53,29 @@ class Headers:
         return made
 
     @classmethod
+    def spelled(cls, pairs: list[Pair], text: str) -> Headers | None:
+        """The same where all names are those of `NAMES`; None where one is not, or is no pair."""
+        try:
+            first = dict(pairs)
+        except ValueError:
+            return None  # a line without a colon
+        if not NAMES.issuperset(first):
+            return None
+        made = cls.__new__(cls)
+        made._pairs, made._text, made.cache, made._more = pairs, text, {}, None
+        made.first = first
+        again = len(pairs) - len(first)
+        if again:
+            top, second = pairs[0], pairs[1]
+            if again == 1 and top[0] == second[0]:
+                # nearly always the Vias of a proxy and its client, and nothing else stands twice
+                name, value = top
+                first[name], made._more = value, {name: [value, second[1]]}
+            else:
+                made._index()
+        return made
+
+    @classmethod
     def made(cls, pairs: list[Pair], first: dict[str, str], cache: dict[str, Any]) -> Headers:
         """Of a message of ours whose lines are known to be good, each name of `NAMES` and once."""
         made = cls.__new__(cls)

@@ -111,8 +111,12 @@ class _Message:
         headers = self.headers
         known: list[T] | None = headers.cache.get(key)
         if known is None:
-            if key not in headers.first:
+            text = headers.first.get(key)
+            if text is None:
                 return []
+            if text and "," not in text and key not in headers.repeated:
+                known = headers.cache[key] = [parse(text)]
+                return known
             known = headers.cache[key] = []
             for value in headers.get_all(key):
                 if "," in value:

@@ -5,6 +5,7 @@ elsewhere.
 from __future__ import annotations
 
 import re
+from typing import cast
 
 import attrs
 
@@ -63,21 +64,14 @@ def parse(data: bytes, limits: Limits = LIMITS) -> Message:
         raise ProtocolError("a zero byte in the head")
     text = head.decode("utf-8", "surrogateescape")
     first, _, rest = text.partition("\r\n")
-    ends = head.count(b"\n")
-    pairs: list[Pair] = _USUAL.findall(text)
-    if len(pairs) == ends == head.count(b"\r") and len(head) <= limits.line and "\t" not in text:
-        headers = Headers.read(pairs, rest)
-    else:
-        if not text.count("\r\n") == ends == head.count(b"\r"):
-            raise ProtocolError("a carriage return or line feed alone in the head")
-        pairs = _long_way(rest, limits)
-        headers = Headers.read(pairs)
-    if len(pairs) > limits.headers:
-        raise ProtocolError(f"{len(pairs)} headers, {limits.headers} at most")
+    headers = _short_way(head, text, rest, limits) or _by_pattern(head, text, rest, limits)
+    count = len(headers)
+    if count > limits.headers:
+        raise ProtocolError(f"{count} headers, {limits.headers} at most")
     seen = headers.first
     if not seen.keys() >= MANDATORY:
         raise ProtocolError(f"no {next(key for key in _ORDER if key not in seen).lower()}")
-    if len(seen) < len(pairs):
+    if len(seen) < count:
         for key in headers.repeated:
             if key in ONCE:
                 raise ProtocolError(f"{key.lower()} stands twice")
@@ -87,6 +81,31 @@ def parse(data: bytes, limits: Limits = LIMITS) -> Message:
     if first[:4].upper() == "SIP/":
         return _response(first, headers, body)
     return _request(first, headers, body)
+
+
+def _short_way(head: bytes, text: str, rest: str, limits: Limits) -> Headers | None:
+    """Where every name is spelled as its RFC does and one blank stands before each value: then
+    splitting is all there is to do. None where it is not so, or something is wrong.
+    """
+    lines = rest.split("\r\n")
+    if head.count(b"\n") != len(lines) or len(head) > limits.line:
+        return None
+    if "  " in rest or " \r" in rest or rest[-1:] == " " or "\t" in rest:
+        return None  # blanks where none are needed: they have to come off
+    if head.count(b"\r") != len(lines):
+        return None
+    # lists of two, which are as good as tuples here and cheaper
+    return Headers.spelled(cast("list[Pair]", [line.split(": ", 1) for line in lines]), rest)
+
+
+def _by_pattern(head: bytes, text: str, rest: str, limits: Limits) -> Headers:
+    ends = head.count(b"\n")
+    pairs: list[Pair] = _USUAL.findall(text)
+    if len(pairs) == ends == head.count(b"\r") and len(head) <= limits.line and "\t" not in text:
+        return Headers.read(pairs, rest)
+    if not text.count("\r\n") == ends == head.count(b"\r"):
+        raise ProtocolError("a carriage return or line feed alone in the head")
+    return Headers.read(_long_way(rest, limits))
 
 
 def _long_way(text: str, limits: Limits) -> list[Pair]:
