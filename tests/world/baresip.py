@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tests.world.process import Program, free_ports, need
 from tests.world.sounds import loudest, sine, write_wave
@@ -193,9 +194,16 @@ class Baresip(Program):
     def hz(self) -> float:
         """Loudest frequency of the last second it heard, before any re-INVITE: after one its
         recorder stays shut, though audio flows."""
+        samples, rate = self.heard(1.0)
+        return loudest(samples, rate)
+
+    def heard(self, seconds: float) -> tuple[NDArray[np.int16], int]:
+        """The last of what it heard, at its rate; as for `hz`."""
         dumps = sorted(self.folder.glob("dump-*-dec.wav"), key=lambda path: path.stat().st_mtime)
-        if not dumps:
-            return 0.0
-        data = dumps[-1].read_bytes()  # still being written, so its header does not count yet
+        data = dumps[-1].read_bytes() if dumps else b""
+        if len(data) < 44:
+            return np.zeros(0, np.int16), 8000
         rate = int.from_bytes(data[24:28], "little")
-        return loudest(np.frombuffer(data[44 : len(data) & ~1], "<i2")[-rate:], rate)
+        # still being written, so its header does not count yet
+        samples = np.frombuffer(data[44 : len(data) & ~1], "<i2")
+        return samples[-round(rate * seconds) :], rate
