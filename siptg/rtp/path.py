@@ -170,6 +170,8 @@ class MediaPath:
 
     def _receive_rtcp(self, data: bytes, source: Address, arrived: float) -> None:
         known = self.latch.source or self.latch.target
+        if self._agreed is None:
+            return  # from whom it is nobody can say yet
         if known is None or (source[0] != known[0] and self.shield.plain):
             self.latch.refused += 1
             return
