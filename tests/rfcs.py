@@ -91,8 +91,8 @@ def page() -> str:
     lines = [
         "# What is spoken",
         "",
-        "Made by `make pictures` from the rows in `tests/rfc_sip.py` and `tests/rfc_media.py` and the "
-        "marks of the tests.",
+        "Made by `make pictures` from the rows in `tests/rfc_sip.py` and `tests/rfc_media.py` "
+        "and the marks of the tests.",
     ]
     groups = [(room, group, rows) for room, table in ROOMS.items() for group, rows in table.items()]
     for room, group, rows in groups:

@@ -61,23 +61,22 @@ class Bridge:
     def tick(self) -> None:
         """Carry 20 ms each way. The media clock calls this; a test calls it by hand.
 
-        Where both sides speak the same codec and nobody needs samples, packets go across as they
-        came; at a beat where somebody does, frames follow without a gap.
+        Where both sides speak the same codec and nobody puts in samples of his own, packets go
+        across as they came, and ears are given them decoded beside; at a beat where somebody does,
+        frames follow without a gap.
         """
         a, b = self.a.audio, self.b.audio
         carriers = self._carriers(a, b)
         if carriers is not None:
-            one, other = carriers
-            other.carry(one.pull())
-            one.carry(other.pull())
+            self._carry(*carriers)
             return
         if a.rate != b.rate:
             join_rates(a, b)
-        from_a, from_b = a.read(), b.read()
         if self._carrying:
             self._carrying = False
             _prime(a, b)
             _prime(b, a)
+        from_a, from_b = a.read(), b.read()
         for ear in self.ears:
             ear(from_a, from_b)
         b.write(from_a)
@@ -85,7 +84,7 @@ class Bridge:
 
     def _carriers(self, a: AudioPort, b: AudioPort) -> tuple[Carrier, Carrier] | None:
         """Both, where this beat takes packets instead of frames."""
-        if self.ears or (self._ringing and self.ringback):
+        if self._ringing and self.ringback:
             return None
         one, other = cast(Carrier, a), cast(Carrier, b)
         kind = getattr(one, "payload_format", None)
@@ -94,6 +93,15 @@ class Bridge:
         if not self._carrying:
             self._carrying = one.between_packets and other.between_packets
         return (one, other) if self._carrying else None
+
+    def _carry(self, a: Carrier, b: Carrier) -> None:
+        from_a, from_b = a.pull(), b.pull()
+        b.carry(from_a)
+        a.carry(from_b)
+        if self.ears:
+            heard = a.overhear(from_a), b.overhear(from_b)
+            for ear in self.ears:
+                ear(*heard)
 
     async def run(self, beat: Beat) -> Parted:
         """Relay until a leg ends, and say which. What becomes of the other is the caller's to say:
@@ -143,9 +151,10 @@ class Bridge:
 
 def _prime(said: AudioPort, heard: AudioPort) -> None:
     """Frames follow packets: the encoder hears what was carried last."""
-    past = cast(Carrier, said).past()
-    if past is not None:
-        cast(Carrier, heard).prime(past)
+    if isinstance(said, Carrier) and isinstance(heard, Carrier):
+        past = said.past()
+        if past is not None:
+            heard.prime(past)
 
 
 async def play_to(leg: Leg, sounds: Sounds, beat: Beat) -> None:

@@ -75,6 +75,12 @@ class Carrier(Protocol):
         """What the other one pulled in this beat."""
         ...
 
+    def overhear(self, packets: Sequence[RtpPacket]) -> Frame:
+        """20 ms of what was pulled, some time later, for who listens while packets are carried.
+        Call it at each beat, with all of them.
+        """
+        ...
+
     def past(self) -> Frame | None:
         """The 20 ms before those that `read` gives next."""
         ...

@@ -27,7 +27,11 @@ class Effort:
     _since: int = 0
 
     def __attrs_post_init__(self) -> None:
-        self.complexity = self.highest
+        self.begin()
+
+    def begin(self) -> None:
+        """Judge afresh, from the highest: what was before says nothing about what comes."""
+        self.complexity, self.load, self._since = self.highest, 0.0, 0
 
     def spent(self, share: float) -> None:
         """That share of a turn was used up by its work."""

@@ -56,7 +56,7 @@ class Outbound:
         self.silent = False
         """Nothing is sent: hold, or nothing agreed."""
         self.effort = effort
-        self._send, self._sender = send, sender
+        self.send, self._sender = send, sender
         self._sequence, self._timestamp = sequence, timestamp
         self._encoder: Encoder | None = None
         self._codec: Codec | None = None
@@ -100,7 +100,7 @@ class Outbound:
         if rate not in codec.rates:
             raise ValueError(f"{codec.name} does not speak at {rate}")
         if self._carried is not None:
-            self._timestamp = (self._timestamp + self._over(self._timestamp)) & 0xFFFFFFFF
+            self._timestamp = self._free(self._timestamp)
             self._carried = None
         if (codec, rate, fmtp) != (self._codec, self._rate, self._fmtp):
             self._encoder, self._opus = None, None  # else it goes on: a new one would click
@@ -134,13 +134,12 @@ class Outbound:
         if self.tones is not None:
             frame = self._tone(frame)
         if self._carried is not None:
-            over = self._over(stamp)
-            if over >= self._ticks:
+            free = self._free(stamp)
+            if self._ticks <= free - stamp & 0xFFFFFFFF < 0x80000000:
                 encoder.encode(frame)  # a long packet holds this time too: it only listens
                 return
-            self._carried = None
-            stamp = (stamp + over) & 0xFFFFFFFF
-            self._timestamp = (stamp + self._ticks) & 0xFFFFFFFF
+            self._carried, stamp = None, free
+            self._timestamp = (free + self._ticks) & 0xFFFFFFFF
         if self._ptime != 20:
             self._collect(frame, stamp, now)
             return
@@ -155,7 +154,7 @@ class Outbound:
         sequence, sender = self._sequence, self._sender
         self._sequence = (sequence + 1) & 0xFFFF
         sender.sent(stamp, len(payload), now)
-        self._send(_pack(0x80, kind, sequence, stamp, sender.ssrc) + payload)
+        self.send(_pack(0x80, kind, sequence, stamp, sender.ssrc) + payload)
 
     def carry(self, packets: Sequence[RtpPacket], now: float) -> None:
         """The packets of one beat, of the other party, in our numbers: its gaps stay gaps, so that
@@ -192,7 +191,7 @@ class Outbound:
             or (out - self._stamp) & 0xFFFFFFFF >= MOST_JUMP
             or (sequence - self._sequence) & 0xFFFF > MOST_LOST
         ):
-            out, sequence = (stamp + self._over(stamp)) & 0xFFFFFFFF, self._sequence
+            out, sequence = self._free(stamp), self._sequence
             self._carried = ssrc
             self._later, self._ahead = out - when, sequence - theirs
         self._stamp, self._last = out, payload
@@ -200,19 +199,23 @@ class Outbound:
         sender.sent(out, len(payload), now)
         kind = self._type | (0x80 if marker or not self._talking else 0)
         self._talking = True
-        self._send(_pack(0x80, kind, sequence, out, sender.ssrc) + payload)
+        self.send(_pack(0x80, kind, sequence, out, sender.ssrc) + payload)
 
     def _leave_out(self) -> None:
         """What they say now is not said: in our numbers that is no loss."""
         if self._carried is not None:
             self._carried = _UNKNOWN
 
-    def _over(self, stamp: int) -> int:
-        """Ticks by which what was carried reaches beyond that time."""
+    def _free(self, stamp: int) -> int:
+        """When something else can be said: at that time, or where what was carried ends. Packets
+        and beats need not meet, but time went by in whole beats.
+        """
         if self._carried is None:
-            return 0
+            return stamp
         ticks = self._ticks if self._ticks_of is None else self._ticks_of(self._last)
-        return max(0, (self._stamp + ticks - stamp + 0x80000000 & 0xFFFFFFFF) - 0x80000000)
+        end = self._stamp + ticks
+        since = (stamp - end + 0x80000000 & 0xFFFFFFFF) - 0x80000000
+        return (end + max(0, since - since % self._ticks)) & 0xFFFFFFFF
 
     def prime(self, past: Frame) -> None:
         """Let the encoder hear what went out last, carried or not."""
@@ -266,7 +269,7 @@ class Outbound:
         sequence, sender = self._sequence, self._sender
         self._sequence = (sequence + 1) & 0xFFFF
         sender.sent(stamp, len(payload), now)
-        self._send(_pack(0x80, kind, sequence, stamp & 0xFFFFFFFF, sender.ssrc) + payload)
+        self.send(_pack(0x80, kind, sequence, stamp & 0xFFFFFFFF, sender.ssrc) + payload)
 
     def _collect(self, frame: Frame, stamp: int, now: float) -> None:
         """Packets of another length than a beat."""

@@ -105,10 +105,10 @@ class MediaPath:
     # what we send
 
     def send(self, data: bytes) -> None:
-        target = self.latch.target
+        target, shield = self.latch.target, self.shield
         if target is None:
             return
-        sealed = self.shield.seal(data)
+        sealed = data if shield.plain else shield.seal(data)
         if sealed is not None:
             self._wire.send(sealed, target)
 
@@ -141,7 +141,8 @@ class MediaPath:
         elif source != self.latch.source:
             self._stranger(data, source, arrived)
         else:
-            opened = self.shield.open(data)
+            shield = self.shield
+            opened = data if shield.plain else shield.open(data)
             if opened is not None:
                 self.session.receive(opened, arrived)
 

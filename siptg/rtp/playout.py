@@ -98,6 +98,8 @@ class Playout:
 
     def past(self) -> Frame | None:
         """The 20 ms before those that come next; None where fewer were heard."""
+        if self._pulling:
+            self._prime()
         heard = np.concatenate(self._history) if self._history else _NONE
         return heard[-self._size :] if len(heard) >= self._size else None
 

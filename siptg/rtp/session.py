@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 import attrs
 import numpy as np
 
-from siptg.rtp.audio import Frame, Samples, silence
+from siptg.rtp.audio import FRAME_SECONDS, Frame, Samples, silence
 from siptg.rtp.codecs import Codec
 from siptg.rtp.codecs.lengths import ticks_of
 from siptg.rtp.digits import Digits, Way
@@ -82,6 +82,9 @@ class RtpSession:
         self._rate = 8000
         self._fit: Resampler | None = None
         """Where the codec heard does not speak at our rate."""
+        self._overheard: tuple[Codec, Playout] | None = None
+        """What is carried, decoded beside."""
+        self._overheard_at = now
         self._past = 0, 0
         """Late packets and concealed frames of codecs before."""
         self._hearing = Hearing({})
@@ -268,6 +271,8 @@ class RtpSession:
         first = playout.pull(now) if playout is not None else None
         if first is None or playout is None:
             return ()
+        if playout.buffer.ahead >= 0:
+            return (first,)  # the beat is full
         packets = [first]
         while (packet := playout.pull(now)) is not None:
             packets.append(packet)
@@ -278,6 +283,28 @@ class RtpSession:
 
     def carry(self, packets: Sequence[RtpPacket], now: float) -> None:
         self.outbound.carry(packets, now)
+
+    def overhear(self, packets: Sequence[RtpPacket], now: float) -> Frame:
+        """20 ms of what was pulled, for who listens while packets are carried; a little later than
+        it is carried, so that gaps can be mended.
+        """
+        codec, playout = self.codec, self.playout
+        if codec is None or playout is None:
+            return silence(self._rate)
+        spoken, overheard = playout.rate, self._overheard
+        if (
+            overheard is None
+            or now - self._overheard_at > 3 * FRAME_SECONDS
+            or (overheard[0], overheard[1].rate) != (codec, spoken)
+        ):
+            ears = Playout(codec.decoder(spoken), codec.clock_rate, ticks_of=ticks_of(codec))
+            overheard = self._overheard = codec, ears
+        self._overheard_at = now
+        ears = overheard[1]
+        for packet in packets:
+            ears.push(packet, now)
+        frame = ears.read(now)
+        return frame if self._fit is None else self._fit(frame)
 
     @property
     def between_packets(self) -> bool:

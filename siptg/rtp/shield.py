@@ -27,15 +27,12 @@ class Shield:
     srtp: SrtpSession | None = None
     refused: int = 0
     """Packets that were not theirs, or came twice."""
+    plain: bool = True
+    """Packets go as they are."""
     failed: str = ""
     """Why there will be no keys, for people."""
     _security: Security = attrs.field(factory=Plain)
     _handshake: Handshake | None = None
-
-    @property
-    def plain(self) -> bool:
-        """Packets go as they are."""
-        return isinstance(self._security, Plain)
 
     @property
     def ready(self) -> bool:
@@ -49,6 +46,7 @@ class Shield:
     def agree(self, security: Security, now: float) -> None:
         """Offer and answer came to that; what stays the same goes on as it is."""
         before, self._security = self._security, security
+        self.plain = isinstance(security, Plain)
         match security:
             case Plain():
                 self._handshake, self.srtp = None, None

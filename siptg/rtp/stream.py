@@ -209,6 +209,9 @@ class MediaStream:
     def carry(self, packets: Sequence[RtpPacket]) -> None:
         self._session.carry(packets, time.monotonic())
 
+    def overhear(self, packets: Sequence[RtpPacket]) -> Frame:
+        return self._session.overhear(packets, time.monotonic())
+
     @property
     def between_packets(self) -> bool:
         return self._session.between_packets

@@ -23,11 +23,15 @@ class CallAudio:
 
     def __init__(self, *, effort: Effort | None = None, seed: int | None = None) -> None:
         chance = random.SystemRandom() if seed is None else random.Random(seed)
-        self._send: Callable[[bytes], None] | None = None
+        self._up = False
         self._send_rtcp: Callable[[bytes], None] | None = None
         self.session = RtpSession(
-            self._out, self._out_rtcp, chance, time.monotonic(), effort=effort
+            _nowhere, self._out_rtcp, chance, time.monotonic(), effort=effort
         )
+        self.receive = self.session.receive
+        """An RTP packet, decrypted, and when it came; False where it is none of this call's."""
+        self.receive_rtcp = self.session.receive_rtcp
+        """The same of RTCP."""
         self._rate = NATURAL_RATE
         self._tuned = 0
         """The rate that decoder and encoder are made for; 0 before there is media."""
@@ -51,7 +55,7 @@ class CallAudio:
     @property
     def payload_format(self) -> str | None:
         """Of the packets that may be carried as they are."""
-        return "opus" if self._send is not None else None
+        return "opus" if self._up else None
 
     def tune(self, rate: int) -> None:
         """Opus speaks every rate: no resampling in the bridge. ValueError for one it does not
@@ -60,24 +64,33 @@ class CallAudio:
         if rate not in RATES:
             raise ValueError(f"Opus does not speak at {rate}")
         self._rate = rate
-        if self._send is not None and rate != self._tuned:
+        if self._up and rate != self._tuned:
             self._make()
 
     def read(self) -> Frame:
-        if self._send is None:
+        if not self._up:
             return silence(self._rate)
-        return self.session.read(time.monotonic())
+        now = time.monotonic()
+        if now >= self.session.chores_at:
+            self.session.chores(now, time.time())
+        return self.session.read(now)
 
     def write(self, frame: Frame) -> None:
-        if self._send is not None:
+        if self._up:
             self.session.write(frame, time.monotonic())
 
     def pull(self) -> Sequence[RtpPacket]:
-        return self.session.pull(time.monotonic())
+        now = time.monotonic()
+        if now >= self.session.chores_at:
+            self.session.chores(now, time.time())
+        return self.session.pull(now)
 
     def carry(self, packets: Sequence[RtpPacket]) -> None:
-        if self._send is not None:
+        if self._up:
             self.session.carry(packets, time.monotonic())
+
+    def overhear(self, packets: Sequence[RtpPacket]) -> Frame:
+        return self.session.overhear(packets, time.monotonic())
 
     @property
     def between_packets(self) -> bool:
@@ -93,16 +106,12 @@ class CallAudio:
         self, send: Callable[[bytes], None] | None, send_rtcp: Callable[[bytes], None] | None
     ) -> None:
         """Where packets go from now on; None for nowhere."""
-        self._send, self._send_rtcp = send, send_rtcp
-        if send is not None and self._tuned != self._rate:
+        if send is None and self._up:
+            self.session.leave(time.monotonic(), time.time())
+        self._up, self._send_rtcp = send is not None, send_rtcp
+        self.session.outbound.send = send or _nowhere
+        if self._up and self._tuned != self._rate:
             self._make()
-
-    def receive(self, data: bytes, arrived: float) -> None:
-        """An RTP packet, decrypted."""
-        self.session.receive(data, arrived)
-
-    def receive_rtcp(self, data: bytes, arrived: float) -> None:
-        self.session.receive_rtcp(data, arrived)
 
     def _make(self) -> None:
         self._tuned = self._rate
@@ -110,10 +119,10 @@ class CallAudio:
         session.hear(Hearing({OPUS_TYPE: OPUS}), self._rate)
         session.outbound.speak(OPUS, OPUS_TYPE, self._rate, fmtp=FMTP)
 
-    def _out(self, data: bytes) -> None:
-        if self._send is not None:
-            self._send(data)
-
     def _out_rtcp(self, data: bytes) -> None:
         if self._send_rtcp is not None:
             self._send_rtcp(data)
+
+
+def _nowhere(data: bytes) -> None:
+    """Before there is media, and after it."""

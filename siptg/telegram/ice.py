@@ -34,6 +34,7 @@ class _Port:
         self._ice = ice
         self.protocol = StunProtocol(ice)
         self.wire = Wire(open_socket((address, 0)), self._received)
+        self.sendto = self.wire.send
         self.protocol.connection_made(cast(asyncio.BaseTransport, self))
 
     def _received(self, data: bytes, source: Address, arrived: float) -> None:
@@ -42,9 +43,6 @@ class _Port:
             media(data, arrived)
         else:
             self.protocol.datagram_received(data, source)
-
-    def sendto(self, data: bytes, address: Address) -> None:
-        self.wire.send(data, address)
 
     def get_extra_info(self, name: str) -> Any:
         return {"sockname": self.wire.address}.get(name)

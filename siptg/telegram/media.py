@@ -71,8 +71,8 @@ class _RawDtls(RTCDtlsTransport):
     comes by a relay, or before the keys were there, takes this way.
     """
 
-    on_rtp: Callable[[bytes, float], None]
-    on_rtcp: Callable[[bytes, float], None]
+    on_rtp: Callable[[bytes, float], object]
+    on_rtcp: Callable[[bytes, float], object]
 
     async def _handle_rtp_data(self, data: bytes, arrival_time_ms: int) -> None:
         self.on_rtp(data, time.monotonic())
@@ -216,12 +216,14 @@ class CallMedia:
         unprotect, unprotect_rtcp = srtp.unprotect, srtp.unprotect_rtcp
         protect, protect_rtcp = srtp.protect, srtp.protect_rtcp
 
+        receive, receive_rtcp = audio.receive, audio.receive_rtcp
+
         def take(data: bytes, arrived: float) -> None:
             try:
                 if 191 < data[1] < 224:
-                    audio.receive_rtcp(unprotect_rtcp(data), arrived)
+                    receive_rtcp(unprotect_rtcp(data), arrived)
                 else:
-                    audio.receive(unprotect(data), arrived)
+                    receive(unprotect(data), arrived)
             except (SrtpError, IndexError):
                 self.counters["not_authentic"] += 1
                 return
