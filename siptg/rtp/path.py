@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 MOST_TRIES = 50
 """Pairs of ports that are tried where the kernel chooses."""
+MOST_EARLY = 8
+"""Datagrams of a handshake that are kept until signalling says with whom it is."""
 _NAME = struct.Struct(">H4xI").unpack_from
 """Sequence number and SSRC, from the third byte on."""
 
@@ -56,6 +58,7 @@ class MediaPath:
         self._clock = clock
         self._agreed: Agreed | None = None
         self._dtls_from: Address | None = None
+        self._early: list[tuple[bytes, Address]] = []
         self._failed = False
         self._timer: asyncio.TimerHandle | None = None
         self._asking: asyncio.Task[None] | None = None
@@ -76,6 +79,9 @@ class MediaPath:
             self._rtcp_wire = None
         self._name(agreed.remote, now)
         self.shield.agree(agreed.security, now)
+        early, self._early = self._early, []
+        for data, source in early:
+            self._other(data, source, now)
         self._watch_handshake()
 
     def chores(self, now: float) -> None:
@@ -161,7 +167,12 @@ class MediaPath:
 
     def _other(self, data: bytes, source: Address, arrived: float) -> None:
         """DTLS, which proves itself; anything else has no business here (RFC 7983 §7)."""
-        if data and 19 < data[0] < 64 and not self.shield.plain:
+        dtls = bool(data) and 19 < data[0] < 64
+        if dtls and self._agreed is None:
+            # who answered may begin at once, and overtake the answer (RFC 5763 §5)
+            if len(self._early) < MOST_EARLY:
+                self._early.append((data, source))
+        elif dtls and not self.shield.plain:
             if not self.shield.ready:
                 self._dtls_from = source
             self.shield.receive_dtls(data, arrived)
