@@ -41,32 +41,36 @@ def is_tone(measured: tuple[float, float], hz: float, dbfs: float | None) -> boo
     return near and (dbfs is None or abs(measured[1] - dbfs) <= 1.5)
 
 
-@contextlib.asynccontextmanager
-async def they_hear(
-    call: Call, bob: Baresip, *, at_levels: bool = True, seconds: float = 5.0
-) -> AsyncIterator[Ear]:
-    """We say 440 Hz, bob 880: within it both have heard the other, at the level that it was said
-    with. Nothing was lost or strange.
-    """
-    ear = Ear(call.audio.rate, WINDOW)
-    call.listen(ear.write)
-    talking = asyncio.create_task(call.play(f"tone:{OURS}@{SAID:.0f}/60000"))
+async def still_heard(
+    call: Call, bob: Baresip, ear: Ear, *, at_levels: bool = True, seconds: float = 5.0
+) -> None:
+    """Wait until both hear the other's tone, at the level that it was said with."""
 
     def measured() -> tuple[tuple[float, float], tuple[float, float]]:
         samples, rate = bob.heard(WINDOW)
         return (ear.hz(), strength(ear.samples)), (loudest(samples, rate), strength(samples))
 
-    try:
-        async with asyncio.timeout(seconds):
-            while True:
-                ours, theirs = measured()
-                levels = (SPOKEN, SAID) if at_levels else (None, None)
-                if is_tone(ours, THEIRS, levels[0]) and is_tone(theirs, OURS, levels[1]):
-                    break
-                await asyncio.sleep(0.05)
-    except TimeoutError:
+    levels = (SPOKEN, SAID) if at_levels else (None, None)
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    while True:
         ours, theirs = measured()
-        pytest.fail(f"we hear {ours}, bob {theirs} (Hz, dBFS); {call.audio.stats}")
+        if is_tone(ours, THEIRS, levels[0]) and is_tone(theirs, OURS, levels[1]):
+            return
+        if loop.time() > deadline:
+            pytest.fail(f"we hear {ours}, bob {theirs} (Hz, dBFS); {call.audio.stats}")
+        await asyncio.sleep(0.05)
+
+
+@contextlib.asynccontextmanager
+async def they_hear(call: Call, bob: Baresip, *, at_levels: bool = True) -> AsyncIterator[Ear]:
+    """We say 440 Hz, bob 880: within it both have heard the other, and nothing was lost or
+    strange.
+    """
+    ear = Ear(call.audio.rate, WINDOW)
+    call.listen(ear.write)
+    talking = asyncio.create_task(call.play(f"tone:{OURS}@{SAID:.0f}/60000"))
+    await still_heard(call, bob, ear, at_levels=at_levels)
     stats = call.audio.stats
     assert stats.lost == stats.garbage == stats.elsewhere == 0, stats
     yield ear

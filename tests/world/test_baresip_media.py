@@ -10,7 +10,7 @@ import pytest
 from siptg.phone import Phone
 from siptg.rtp.codecs import CODECS
 from tests.world.baresip import Baresip
-from tests.world.talk import LISTEN, bob_calls, they_hear, they_part, we_call
+from tests.world.talk import LISTEN, bob_calls, still_heard, they_hear, they_part, we_call
 from tests.world.test_ffmpeg import need_codec
 
 pytestmark = pytest.mark.world
@@ -75,3 +75,32 @@ async def test_each_sends_packets_as_long_as_the_other_wishes(
             assert after.packets_sent - sent == pytest.approx(600 / his, abs=3)
             assert after.packets_received - received == pytest.approx(600 / wish, abs=3)
             await they_part(call, bob)
+
+
+@pytest.mark.rfc(4733, "2.5")
+@pytest.mark.parametrize(("ours", "theirs"), [CODEC[0], CODEC[2], CODEC[3]])
+async def test_keys_go_both_ways_and_sound_goes_on_behind_them(
+    tmp_path: Path, ours: str, theirs: str
+) -> None:
+    """Of Opus, too, baresip's events run on a clock of 8 kHz (RFC 4733 §2.1 allows it)."""
+    async with (
+        Baresip("bob", folder=tmp_path / "bob", codec=theirs, account=AUTO) as bob,
+        Phone(listen=LISTEN, codecs=[ours]) as phone,
+    ):
+        call = await we_call(phone, bob)
+        async with they_hear(call, bob) as ear:
+            await call.press("15#")
+            await bob.press("0*D")
+            keys: list[str] = []
+            async with asyncio.timeout(5):
+                async for key in call.digits():
+                    keys.append(key)
+                    if len(keys) == 3:
+                        break
+                while len(bob.digits()) < 3:
+                    await asyncio.sleep(0.05)
+            assert ("".join(keys), bob.digits()) == ("0*D", "15#")
+            await still_heard(call, bob, ear)
+            assert call.audio.stats.lost == 0
+            await they_part(call, bob)
+        assert bob.digits() == "15#"
