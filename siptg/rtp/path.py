@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 MOST_TRIES = 50
 """Pairs of ports that are tried where the kernel chooses."""
+MOST_EARLY = 8
+"""Datagrams of a handshake that are kept until signalling says with whom it is."""
 _NAME = struct.Struct(">H4xI").unpack_from
 """Sequence number and SSRC, from the third byte on."""
 
@@ -58,6 +60,7 @@ class MediaPath:
         self._remote: Address | None = None
         """As they said it, be it a name."""
         self._dtls_from: Address | None = None
+        self._early: list[tuple[bytes, Address]] = []
         self._failed = False
         self._timer: asyncio.TimerHandle | None = None
         self._asking: asyncio.Task[None] | None = None
@@ -80,6 +83,9 @@ class MediaPath:
             self._rtcp_wire = None
         self._name(agreed.remote, now)
         self.shield.agree(agreed.security, now)
+        early, self._early = self._early, []
+        for data, source in early:
+            self._other(data, source, now)
         self._watch_handshake()
 
     def chores(self, now: float) -> None:
@@ -170,9 +176,14 @@ class MediaPath:
         """DTLS, which proves itself; anything else has no business here (RFC 7983 §7), but for a
         report that is shorter than any RTP.
         """
+        dtls = bool(data) and 19 < data[0] < 64
         if len(data) > 7 and data[0] > 127 and 191 < data[1] < 224:
             self._receive_rtcp(data, source, arrived)
-        elif data and 19 < data[0] < 64 and not self.shield.plain:
+        elif dtls and self._agreed is None:
+            # who answered may begin at once, and overtake the answer (RFC 5763 §5)
+            if len(self._early) < MOST_EARLY:
+                self._early.append((data, source))
+        elif dtls and not self.shield.plain:
             if not self.shield.ready:
                 self._dtls_from = source
             self.shield.receive_dtls(data, arrived)
@@ -182,6 +193,8 @@ class MediaPath:
 
     def _receive_rtcp(self, data: bytes, source: Address, arrived: float) -> None:
         known = self.latch.source or self.latch.target
+        if self._agreed is None:
+            return  # from whom it is nobody can say yet
         if known is None or (source[0] != known[0] and self.shield.plain):
             self.latch.refused += 1
             return

@@ -19,13 +19,14 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tests.world.process import Program, free_ports, need
 from tests.world.sounds import loudest, sine, write_wave
 
 HOST = "127.0.0.1"
 CODECS = ("g711", "g722", "g726", "gsm", "l16", "opus")
-MODULES = (*CODECS, "sndfile", "srtp", "dtls_srtp")
+MODULES = (*CODECS, "aufile", "sndfile", "srtp", "dtls_srtp")
 CONFIG = """\
 poll_method             epoll
 net_interface           {host}
@@ -33,8 +34,8 @@ sip_listen              {host}:{sip}
 sip_trans_def           udp
 call_local_timeout      120
 call_max_calls          4
-audio_player            {player}
-audio_source            {source}
+audio_player            aufile,{folder}/nowhere.wav
+audio_source            aufile,{folder}/said.wav
 audio_alert             aufile,{folder}/alert.wav
 ausrc_srate             {rate}
 auplay_srate            {rate}
@@ -63,7 +64,6 @@ class Baresip(Program):
 
     `account` follows the address in its accounts file (";auth_pass=…;answermode=auto"). A `codec`
     that it does not know by just that name ("opus/48000/1" without stereo) gives it all of them.
-    With `echo` it says what it hears, in place of a tone.
     """
 
     def __init__(
@@ -78,7 +78,6 @@ class Baresip(Program):
         encryption: str = "",
         ptime: int = 0,
         mux: bool = True,
-        echo: bool = False,
     ) -> None:
         need("baresip", "baresip-core")
         folder.mkdir(parents=True, exist_ok=True)
@@ -96,16 +95,12 @@ class Baresip(Program):
             control=self.control[1],
             folder=folder,
             rate=rate,
-            player="aubridge,echo" if echo else f"aufile,{folder}/nowhere.wav",
-            source="aubridge,echo" if echo else f"aufile,{folder}/said.wav",
             mux="yes" if mux else "no",
             rtp=rtp,
             rtp_last=rtp + 14,
             modules_at=found[0] if found else "",
         )
-        # with a player that it cannot start it would not answer; with none at all it does
-        modules = (*MODULES, "aubridge" if echo else "aufile")
-        (folder / "config").write_text(config + "".join(f"module {m}.so\n" for m in modules))
+        (folder / "config").write_text(config + "".join(f"module {m}.so\n" for m in MODULES))
         where = f"{domain[0]}:{domain[1]}" if domain else HOST
         settled = f";audio_codecs={codec}" + (f";ptime={ptime}" if ptime else "")
         settled += "" if "regint" in account else ";regint=0"
@@ -193,9 +188,16 @@ class Baresip(Program):
     def hz(self) -> float:
         """Loudest frequency of the last second it heard, before any re-INVITE: after one its
         recorder stays shut, though audio flows."""
+        samples, rate = self.heard(1.0)
+        return loudest(samples, rate)
+
+    def heard(self, seconds: float) -> tuple[NDArray[np.int16], int]:
+        """The last of what it heard, at its rate; as for `hz`."""
         dumps = sorted(self.folder.glob("dump-*-dec.wav"), key=lambda path: path.stat().st_mtime)
-        if not dumps:
-            return 0.0
-        data = dumps[-1].read_bytes()  # still being written, so its header does not count yet
+        data = dumps[-1].read_bytes() if dumps else b""
+        if len(data) < 44:
+            return np.zeros(0, np.int16), 8000
         rate = int.from_bytes(data[24:28], "little")
-        return loudest(np.frombuffer(data[44 : len(data) & ~1], "<i2")[-rate:], rate)
+        # still being written, so its header does not count yet
+        samples = np.frombuffer(data[44 : len(data) & ~1], "<i2")
+        return samples[-round(rate * seconds) :], rate
