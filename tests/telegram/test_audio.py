@@ -52,11 +52,11 @@ class Call:
             self.reports.append(data)
             self.b.receive_rtcp(data, self.hours.now)
 
+        def back(data: bytes) -> None:
+            self.a.receive(data, self.hours.now)
+
         self.a.attach(send, report)
-        self.b.attach(
-            lambda data: self.a.receive(data, self.hours.now),
-            lambda data: self.a.receive_rtcp(data, self.hours.now),
-        )
+        self.b.attach(back, lambda data: self.a.receive_rtcp(data, self.hours.now))
 
     def talk(self, frames: Iterator[Frame], beats: int) -> list[Frame]:
         heard = []
