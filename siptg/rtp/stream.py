@@ -12,6 +12,7 @@ from siptg.rtp.codecs import named
 from siptg.rtp.digits import Way
 from siptg.rtp.inband import ToneReceiver
 from siptg.rtp.offer import Agreed, Direction, MediaTerms, Negotiator, Sdes
+from siptg.rtp.offer.negotiator import State
 from siptg.rtp.packet import RtpPacket
 from siptg.rtp.path import MediaPath, open_pair
 from siptg.rtp.session import Hearing, RtpSession
@@ -150,7 +151,12 @@ class MediaStream:
         return made
 
     def answer(self, offer: bytes) -> bytes:
-        answer = self._negotiator.answer(offer)
+        negotiator = self._negotiator
+        if negotiator.state is State.REOFFERED:
+            # signalling asks while no offer of ours is under way: the last one was refused, or was
+            # in the way of theirs (491)
+            negotiator.refused()
+        answer = negotiator.answer(offer)
         self._agree()
         return answer
 
