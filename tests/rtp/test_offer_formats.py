@@ -136,8 +136,17 @@ def test_keys_run_on_the_clock_of_the_codec_or_else_at_8_khz(
 def test_keys_that_were_not_offered_are_not_sent() -> None:
     us = end(OPUS)
     us.offer()
-    us.accept(audio("111 97", "rtpmap:97 telephone-event/8000"))
+    us.accept(audio("111 97", "rtpmap:97 telephone-event/16000"))
     assert (agreed(us).event_type, agreed(us).event_receive) == (None, {})
+
+
+@pytest.mark.rfc(4733, "2.1")
+def test_who_speaks_opus_but_knows_keys_at_8_khz_alone_is_offered_them() -> None:
+    us = end(OPUS)
+    maps = section(us.offer()).map("rtpmap")
+    (number,) = [n for n in maps if maps[n] == "telephone-event/8000"]
+    us.accept(audio(f"111 {number}", f"rtpmap:{number} telephone-event/8000"))
+    assert (agreed(us).event_type, agreed(us).event_rate) == (int(number), 8000)
 
 
 def test_no_keys_where_the_terms_have_none() -> None:
