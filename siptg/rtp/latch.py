@@ -3,7 +3,8 @@
 Whoever is believed steers where her voice goes, so a stranger must never be: "RTP bleed" is just
 this mistake. The source is learnt only in the window after an offer or answer named an address. In
 it the named address is believed at once, another one after several packets in a row, and the named
-one takes over again as long as the window is open. After that a source is left only for
+one takes over again as long as the window is open; so long ours go to both, for two ends that are
+led astray by a third one would else never hear one another. After that a source is left only for
 
 - what a new offer or answer names;
 - the same SSRC from elsewhere, once the old source has been silent: a NAT changed its mind. Nobody
@@ -34,6 +35,8 @@ class Latch:
     """From where packets are taken."""
     target: Address | None = None
     """Where ours go."""
+    also: Address | None = None
+    """The named address, while somebody else has its place and it may still speak up."""
     moved: int = 0
     """How often it changed after the first time."""
     refused: int = 0
@@ -50,14 +53,20 @@ class Latch:
         """An offer or answer says where they are; a new address opens the window."""
         if address == self._named:
             return
-        self._named, self._until = address, now + WINDOW
+        if address[0] in NOWHERE:
+            # a hold, or a name that is being asked for: nothing goes there, and nothing is said
+            # of where theirs comes from
+            self._named, self.target, self.also = address, None, None
+            return
+        self._named, self._until, self.also = address, now + WINDOW, None
         self._stranger, self._row = None, 0
-        self.target = None if address[0] in NOWHERE else address
-        self.source = None
+        self.source, self.target = None, address
 
     def heard(self, ssrc: int, now: float) -> None:
         """A packet of the present source was good. Not needed for each: once a beat will do."""
         self._ssrc, self._heard = ssrc, now
+        if now >= self._until:
+            self.also = None
 
     def believes(
         self, source: Address, ssrc: int, sequence: int, now: float, *, proven: bool = False
@@ -68,7 +77,7 @@ class Latch:
             return True
         if proven or (now < self._until and source == self._named):
             return self._take(source, ssrc, now)
-        if self.source is None and now < self._until:
+        if self.source is None and self._until - WINDOW <= now < self._until:
             return self._row_of(source, ssrc, sequence, now)
         if ssrc == self._ssrc and now - self._heard > SILENT:
             return self._take(source, ssrc, now)
@@ -83,13 +92,15 @@ class Latch:
         self._row += 1
         self._next = (sequence + 1) & 0xFFFF
         if self._row >= IN_A_ROW:
-            return self._take(source, ssrc, now)
+            self._take(source, ssrc, now)
+            self.also = self._named
+            return True
         self.refused += 1
         return False
 
     def _take(self, source: Address, ssrc: int, now: float) -> bool:
         if self.source is not None:
             self.moved += 1
-        self.source = self.target = source
+        self.source, self.target, self.also = source, source, None
         self._ssrc, self._heard = ssrc, now
         return True

@@ -119,11 +119,10 @@ class Outbound:
             return
         stamp = self._timestamp
         self._timestamp = (stamp + self._ticks) & 0xFFFFFFFF
-        if self.keys.busy and self._event_type >= 0:
-            self._key(stamp, now)
+        if self.keys.busy and self._key(stamp, now):
             return
         if self.silent:
-            self._talking = False
+            self._talking, self.tones = False, None
             self._rest.clear()
             return
         if len(frame) * 50 != self._rate:
@@ -164,8 +163,7 @@ class Outbound:
             return
         stamp, ticks = self._timestamp, self._ticks
         self._timestamp = (stamp + ticks) & 0xFFFFFFFF
-        if self.keys.busy and self._event_type >= 0:
-            self._key(stamp, now)
+        if self.keys.busy and self._key(stamp, now):
             self._leave_out()
             return
         if self.silent:
@@ -257,13 +255,19 @@ class Outbound:
         if self._opus is not None:
             self._opus.loss(percent)
 
-    def _key(self, stamp: int, now: float) -> None:
+    def _key(self, stamp: int, now: float) -> bool:
+        """The next of a key, in the place of sound. One that they cannot hear goes by unsent: to
+        send it later, when they ask for something else, would be worse.
+        """
+        key = self.keys.next(stamp)
+        if self.silent or self._event_type < 0:
+            return False
         self._talking = False
         self._rest.clear()
-        key = self.keys.next(stamp)
         if key is not None:
             at, payload, marker = key
             self._put(self._event_type | (0x80 if marker else 0), at, payload, now)
+        return True
 
     def _put(self, kind: int, stamp: int, payload: bytes, now: float) -> None:
         sequence, sender = self._sequence, self._sender

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 
 from siptg.rtp.certificate import Certificate
 from siptg.rtp.clock import MediaClock
-from siptg.rtp.latch import Latch
+from siptg.rtp.latch import NOWHERE, Latch
 from siptg.rtp.offer import Agreed
 from siptg.rtp.session import RtpSession
 from siptg.rtp.shield import Shield
@@ -57,6 +57,8 @@ class MediaPath:
         self._rtcp_wire = Wire(rtcp, self._receive_rtcp) if rtcp is not None else None
         self._clock = clock
         self._agreed: Agreed | None = None
+        self._remote: Address | None = None
+        """As they said it, be it a name."""
         self._dtls_from: Address | None = None
         self._early: list[tuple[bytes, Address]] = []
         self._failed = False
@@ -73,6 +75,8 @@ class MediaPath:
 
     def agree(self, agreed: Agreed, now: float) -> None:
         """Offer and answer came to that."""
+        if self.closed:
+            return
         self._agreed = agreed
         if agreed.rtcp_mux and self._rtcp_wire is not None:
             self._rtcp_wire.close()
@@ -111,12 +115,15 @@ class MediaPath:
     # what we send
 
     def send(self, data: bytes) -> None:
-        target, shield = self.latch.target, self.shield
+        latch, shield = self.latch, self.shield
+        target = latch.target
         if target is None:
             return
         sealed = data if shield.plain else shield.seal(data)
         if sealed is not None:
             self._wire.send(sealed, target)
+            if latch.also is not None:
+                self._wire.send(sealed, latch.also)
 
     def send_rtcp(self, data: bytes) -> None:
         agreed, target = self._agreed, self.latch.target
@@ -166,9 +173,13 @@ class MediaPath:
             self.session.receive(opened, arrived)
 
     def _other(self, data: bytes, source: Address, arrived: float) -> None:
-        """DTLS, which proves itself; anything else has no business here (RFC 7983 §7)."""
+        """DTLS, which proves itself; anything else has no business here (RFC 7983 §7), but for a
+        report that is shorter than any RTP.
+        """
         dtls = bool(data) and 19 < data[0] < 64
-        if dtls and self._agreed is None:
+        if len(data) > 7 and data[0] > 127 and 191 < data[1] < 224:
+            self._receive_rtcp(data, source, arrived)
+        elif dtls and self._agreed is None:
             # who answered may begin at once, and overtake the answer (RFC 5763 §5)
             if len(self._early) < MOST_EARLY:
                 self._early.append((data, source))
@@ -195,12 +206,18 @@ class MediaPath:
 
     def _name(self, remote: Address, now: float) -> None:
         """Where they are. A name is asked for beside: DNS must not stop the beat."""
+        if remote == self._remote:
+            return  # what is known of it stands
+        self._remote = remote
         if self._asking is not None:
             self._asking.cancel()
             self._asking = None
-        if remote[0] and not remote[0].endswith(".invalid") and not _is_number(remote[0]):
+        host, port = remote
+        if host.endswith(".invalid"):  # nobody's, and for nobody to ask about (RFC 2606 §2)
+            remote = "", port
+        elif host not in NOWHERE and not _is_number(host):
             self._asking = asyncio.get_running_loop().create_task(self._ask(remote))
-            remote = "", remote[1]
+            remote = "", port
         self.latch.name(remote, now)
 
     async def _ask(self, remote: Address) -> None:
@@ -208,17 +225,18 @@ class MediaPath:
         family = socket.AF_INET6 if ":" in self.address[0] else socket.AF_INET
         try:
             found = await loop.getaddrinfo(*remote, family=family, type=socket.SOCK_DGRAM)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # the second: it is no name at all
             log.info("! no address of %s: %s", remote[0], error)
+            self._remote = None
             return
         self.latch.name((str(found[0][4][0]), remote[1]), time.monotonic())
 
     def _watch_handshake(self) -> None:
         """Until there are keys the loop reads and keeps time: beats of delay would add up."""
         shield = self.shield
-        if shield.failed and not self._failed:
-            self._failed = True
-            if self.on_failure is not None:
+        if bool(shield.failed) != self._failed:
+            self._failed = bool(shield.failed)
+            if self._failed and self.on_failure is not None:
                 self.on_failure(shield.failed)
         if self._timer is not None:
             self._timer.cancel()

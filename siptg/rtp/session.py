@@ -30,6 +30,8 @@ from siptg.rtp.stats import StreamStats
 
 CHORES_EVERY = 0.1
 """Seconds between looks at what is not for each beat: reports, keys let go, loss."""
+SURELY_FIRST_ROUND = 1 << 14
+"""Packets: numbers begin in the lower half, and not so many are missing among those carried."""
 _HEAD = struct.Struct(">HII").unpack_from
 _new = tuple.__new__
 
@@ -147,6 +149,15 @@ class RtpSession:
             self._noise.tune(spoken)
             self.playout.fill = self._fill
         self.tune(self._rate)
+
+    def rekeyed(self) -> None:
+        """Our key is another one. Under it a rollover counter begins at 0, but not with every peer:
+        what has gone round, or may have, takes another SSRC, of which all know that (RFC 3711
+        §3.3.1).
+        """
+        sender = self.reports.sources.sender
+        if sender.packets >= SURELY_FIRST_ROUND:
+            sender.renew(self._chance)
 
     # packets, decrypted
 

@@ -11,7 +11,7 @@ from siptg.rtp.clock import MediaClock
 from siptg.rtp.codecs import named
 from siptg.rtp.digits import Way
 from siptg.rtp.inband import ToneReceiver
-from siptg.rtp.offer import Agreed, Direction, MediaTerms, Negotiator
+from siptg.rtp.offer import Agreed, Direction, MediaTerms, Negotiator, Sdes
 from siptg.rtp.packet import RtpPacket
 from siptg.rtp.path import MediaPath, open_pair
 from siptg.rtp.session import Hearing, RtpSession
@@ -254,7 +254,11 @@ class MediaStream:
         """Keys in the audio count, of an end that does not send events."""
         self._hears_tones = on
         wanted = on and not (self._agreed is not None and self._agreed.event_receive)
-        self._session.tones = ToneReceiver(self.rate) if wanted else None
+        session = self._session
+        if not wanted:
+            session.tones = None
+        elif session.tones is None:  # else it goes on: a key may be sounding
+            session.tones = ToneReceiver(self.rate)
 
     def close(self) -> None:
         if not self._path.closed:
@@ -275,13 +279,18 @@ class MediaStream:
         own = {number: one for number, one in agreed.receive.items() if one is codec}
         rate = session.rate if session.rate in codec.rates else codec.rates[0]
         codecs = {**own, **agreed.receive}  # the one that is agreed is heard from the beginning
-        noise = frozenset(agreed.noise_receive)
-        session.hear(Hearing(codecs, agreed.event_receive, noise), rate)
+        events, noise = dict(agreed.event_receive), frozenset(agreed.noise_receive)
+        if before is not None:  # what is on its way comes under the numbers of before
+            codecs |= {n: one for n, one in before.receive.items() if n not in codecs}
+            events |= {n: rate for n, rate in before.event_receive.items() if n not in codecs}
+        session.hear(Hearing(codecs, events, noise), rate)
         if before is None or _said_so(before) != _said_so(agreed):
             self._speak(agreed)
         session.outbound.silent = not agreed.direction.sends
         if before is not None and before.remote != agreed.remote:
             session.digits.forget()  # somebody else may be there now
+        if before is not None and _key(before) and _key(before) != _key(agreed):
+            session.rekeyed()
         self._path.agree(agreed, time.monotonic())
         self.listen_for_tones(self._hears_tones)
         if agreed.held != self._held:
@@ -305,3 +314,8 @@ def _said_so(agreed: Agreed) -> tuple[object, ...]:
     """What the encoder depends on."""
     codec, events = agreed.codec, (agreed.event_type, agreed.event_rate)
     return codec, agreed.send_type, agreed.fmtp, agreed.ptime, events
+
+
+def _key(agreed: Agreed) -> bytes:
+    """Ours; empty where none is in the descriptions."""
+    return agreed.security.send_key if isinstance(agreed.security, Sdes) else b""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import attrs
 
 from siptg.sip.auth import Credentials
@@ -42,11 +44,11 @@ class SipAccount:
     def credentials(self) -> Credentials:
         return Credentials(self.username or self.uri.user or "", self.password)
 
-    @property
+    @cached_property
     def name_addr(self) -> NameAddr:
         return NameAddr(self.address, self.display_name)
 
-    @property
+    @cached_property
     def address(self) -> Uri:
         """The address of record as others write it: the transport is our own business."""
         return attrs.evolve(self.uri, params=self.uri.params.without("transport"))

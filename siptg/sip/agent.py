@@ -325,18 +325,12 @@ class UserAgent:
         self._locator.failed(flow.transport, flow.remote)
 
     def _tell(self, usage: Any, event: SessionEvent | None) -> None:
-        if isinstance(event, RequestReceived):
-            if len(self._requests) < MOST_WAITING:
-                self._requests.put(event.request)
-            return
-        if isinstance(event, Notified | SubscriptionEnded):
-            watching = self._subscriptions.get(usage)
-            if isinstance(event, SubscriptionEnded):
-                self._subscriptions.pop(usage, None)
-            if watching is not None:
-                watching.tell(event)
-            return
-        if event is None:
+        told = self._sessions.get(usage)
+        if told is not None and event is not None:
+            if isinstance(event, Ended):
+                del self._sessions[usage]
+            told.tell(event)
+        elif event is None:
             if len(self._incoming) >= MOST_WAITING or self._closing:
                 self.stack.counters["overload"] += 1
                 usage.hang_up(self.now(), 503)
@@ -345,12 +339,15 @@ class UserAgent:
             session.take(usage)
             self.adopt(usage, session)
             self._incoming.put(session)
-            return
-        told = self._sessions.get(usage)
-        if isinstance(event, Ended):
-            self._sessions.pop(usage, None)
-        if told is not None:
-            told.tell(event)
+        elif isinstance(event, RequestReceived):
+            if len(self._requests) < MOST_WAITING:
+                self._requests.put(event.request)
+        elif isinstance(event, Notified | SubscriptionEnded):
+            watching = self._subscriptions.get(usage)
+            if isinstance(event, SubscriptionEnded):
+                self._subscriptions.pop(usage, None)
+            if watching is not None:
+                watching.tell(event)
 
     # the transports' side (transport.receiver.Receiver)
 

@@ -27,14 +27,14 @@ class Dialog:
     routes: list[NameAddr]
     local_sequence: int
     remote_sequence: int | None = None
-    _texts: tuple[str, str] | None = attrs.field(default=None, init=False)
+    _lines: tuple[str, str] | None = attrs.field(default=None, init=False)
     """From and To as they are written, once a request of ours needs them."""
 
     @classmethod
     def of_caller(cls, request: Request, response: Response) -> Dialog:
         """As UAC, from our INVITE and an answer that makes a dialog (§12.1.2)."""
         contacts = response.contacts
-        return cls(
+        made = cls(
             call_id=request.call_id,
             local=request.from_,
             remote=response.to,
@@ -42,6 +42,9 @@ class Dialog:
             routes=response.record_routes[::-1],
             local_sequence=request.cseq.number,
         )
+        # as they stand there, to the letter: an old peer may compare more than tags
+        made._lines = request.headers.first["From"], response.headers.first["To"]
+        return made
 
     @classmethod
     def of_callee(cls, request: Request, tag: str) -> Dialog:
@@ -68,23 +71,24 @@ class Dialog:
         if sequence is None:
             self.local_sequence += 1
             sequence = self.local_sequence
-        uri, routes = self.target, list(self.routes)
+        uri, routes = self.target, self.routes
         if routes and "lr" not in routes[0].uri.params:  # a strict router wants itself on top
             uri, routes = routes[0].uri, [*routes[1:], NameAddr(self.target)]
-        texts = self._texts = self._texts or (str(self.local), str(self.remote))
-        headers = Headers()
-        for route in routes:
-            headers.add("Route", str(route))
-        headers.add("Max-Forwards", "70")
-        headers.add("From", texts[0])
-        headers.add("To", texts[1])
-        headers.add("Call-ID", self.call_id)
-        headers.add("CSeq", f"{sequence} {method}")
-        headers.cache = {
-            "from": self.local,
-            "to": self.remote,
-            "cseq": CSeq(sequence, method),
+        if self._lines is None:
+            self._lines = str(self.local), str(self.remote)
+        local, remote = self._lines
+        cseq = CSeq(sequence, method)
+        first = {
+            "Max-Forwards": "70",
+            "From": local,
+            "To": remote,
+            "Call-ID": self.call_id,
+            "CSeq": f"{sequence} {method}",
         }
+        cache = {"From": self.local, "To": self.remote, "CSeq": cseq}
+        headers = Headers.made(list(first.items()), first, cache)
+        for route in reversed(routes):
+            headers.prepend("Route", str(route))
         return Request(method, uri, headers)
 
     @property

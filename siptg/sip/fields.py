@@ -11,7 +11,7 @@ import re
 import attrs
 
 from siptg.sip.errors import ProtocolError
-from siptg.sip.grammar import METHOD, TOKEN, is_host
+from siptg.sip.grammar import METHOD, TOKEN, USUAL_PORT, is_host
 from siptg.sip.params import NONE, Params
 
 _VIA = re.compile(
@@ -19,7 +19,7 @@ _VIA = re.compile(
     re.I | re.S,
 )
 _PLAIN_VIA = re.compile(
-    r"SIP/2\.0/([A-Z]+) ([A-Za-z0-9][A-Za-z0-9\-_.]{0,252})(?::([1-9]\d{0,3}))?"
+    r"SIP/2\.0/([A-Z]+) ([A-Za-z0-9][A-Za-z0-9\-_.]{0,252})(?::" + USUAL_PORT + r")?"
     r";branch=([A-Za-z0-9\-.!%*_+`'~]+)(;rport)?\Z"
 )
 """As nearly all are written; the others go the long way."""
@@ -73,6 +73,11 @@ class Via:
         return cls(transport.upper(), host, port, Params.parse(rest) if rest else NONE)
 
     @property
+    def known_port(self) -> int:
+        """That of sent-by, or its transport's own."""
+        return self.port or (5061 if self.transport == "TLS" else 5060)
+
+    @property
     def branch(self) -> str | None:
         return self.params.get("branch")
 
@@ -88,9 +93,7 @@ class Via:
 
     @property
     def sent_by(self) -> tuple[str, int]:
-        return self.host.strip("[]").lower(), self.port or (
-            5061 if self.transport == "TLS" else 5060
-        )
+        return self.host.strip("[]").lower(), self.known_port
 
     def __str__(self) -> str:
         port = "" if self.port is None else f":{self.port}"

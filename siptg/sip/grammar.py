@@ -11,6 +11,8 @@ HOST = re.compile(
     r"\[[0-9A-Fa-f:.]{2,45}(?:%[A-Za-z0-9]+)?\]\Z"
     r"|[A-Za-z0-9](?:[A-Za-z0-9\-_.]{0,252}[A-Za-z0-9.])?\Z"
 )
+USUAL_PORT = r"([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3})"
+"""Part of the patterns for what is usual; those few that are larger go the long way."""
 SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*\Z")
 USER = re.compile(r"(?:[A-Za-z0-9\-_.!~*'()&=+$,;?/]|%[0-9A-Fa-f]{2})+\Z")
 PARAM_CHARS = re.compile(r"(?:[A-Za-z0-9\-_.!~*'()\[\]/:&+$]|%[0-9A-Fa-f]{2})*\Z")

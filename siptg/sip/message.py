@@ -11,7 +11,7 @@ from siptg.sip.errors import ProtocolError
 from siptg.sip.fields import CSeq, Via, parse_number, parse_tokens
 from siptg.sip.grammar import split
 from siptg.sip.headers import Headers
-from siptg.sip.uri import NameAddr, Uri
+from siptg.sip.uri import NameAddr, Uri, known_uri
 
 T = TypeVar("T")
 
@@ -78,49 +78,65 @@ REASONS = {
 _KEPT = 2048
 _name_addr = lru_cache(_KEPT)(NameAddr.parse)
 _cseq = lru_cache(_KEPT)(CSeq.parse)
-_uri = lru_cache(_KEPT)(Uri.parse)
 
 
-@lru_cache(_KEPT)
-def _first_via(text: str) -> Via:
-    return Via.parse(split(text, ",")[0] if "," in text else text)
+@lru_cache(256)
+def _tokens(text: str) -> list[str]:
+    return parse_tokens([text])
+
+
+@lru_cache(256)
+def _token_set(text: str) -> frozenset[str]:
+    return frozenset(parse_tokens([text]))
+
+
+_NOTHING: frozenset[str] = frozenset()
+
+
+def _missing(name: str) -> ProtocolError:
+    return ProtocolError(f"no {name}")
 
 
 class _Message:
-    """What requests and responses share."""
+    """What requests and responses share. The properties that follow are alike on purpose: they are
+    read fifty times a call, and one more function between would double what that costs.
+    """
 
     __slots__ = ("body", "headers")
 
     def __init__(self, headers: Headers, body: bytes) -> None:
         self.headers, self.body = headers, body
 
-    def _touch(self, key: str, parse: Callable[[str], T]) -> T:
-        """The value of a header that must be there, parsed once; ProtocolError where it is not."""
-        headers = self.headers
-        value = headers.cache.get(key)
-        if value is None:
-            text = headers.get(key)
-            if text is None:
-                raise ProtocolError(f"no {key}")
-            value = headers.cache[key] = parse(text)
-        return value
-
     def _list(self, key: str, parse: Callable[[str], T]) -> list[T]:
         headers = self.headers
         known: list[T] | None = headers.cache.get(key)
         if known is None:
-            known = headers.cache[key] = [
-                parse(part)
-                for value in headers.get_all(key)
-                for part in (split(value, ",") if "," in value else (value,))
-                if part
-            ]
+            text = headers.first.get(key)
+            if text is None:
+                return []
+            if text and "," not in text and key not in headers.repeated:
+                known = headers.cache[key] = [parse(text)]
+                return known
+            known = headers.cache[key] = []
+            for value in headers.get_all(key):
+                if "," in value:
+                    known += [parse(part) for part in split(value, ",") if part]
+                elif value:
+                    known.append(parse(value))
         return known
 
     @property
     def via(self) -> Via:
         """The topmost Via."""
-        return self._touch("via", _first_via)
+        headers = self.headers
+        value: Via | None = headers.cache.get("Via")
+        if value is None:
+            text = headers.first.get("Via")
+            if text is None:
+                raise _missing("via")
+            value = Via.parse(split(text, ",")[0] if "," in text else text)
+            headers.cache["Via"] = value
+        return value
 
     @property
     def vias(self) -> list[Via]:
@@ -133,38 +149,70 @@ class _Message:
 
     @property
     def from_(self) -> NameAddr:
-        return self._touch("from", _name_addr)
+        headers = self.headers
+        value: NameAddr | None = headers.cache.get("From")
+        if value is None:
+            text = headers.first.get("From")
+            if text is None:
+                raise _missing("from")
+            value = headers.cache["From"] = _name_addr(text)
+        return value
 
     @property
     def to(self) -> NameAddr:
-        return self._touch("to", _name_addr)
+        headers = self.headers
+        value: NameAddr | None = headers.cache.get("To")
+        if value is None:
+            text = headers.first.get("To")
+            if text is None:
+                raise _missing("to")
+            value = headers.cache["To"] = _name_addr(text)
+        return value
 
     @property
     def call_id(self) -> str:
-        return self._touch("call-id", str)
+        text = self.headers.first.get("Call-ID")
+        if text is None:
+            raise _missing("call-id")
+        return text
 
     @property
     def cseq(self) -> CSeq:
-        return self._touch("cseq", _cseq)
+        headers = self.headers
+        value: CSeq | None = headers.cache.get("CSeq")
+        if value is None:
+            text = headers.first.get("CSeq")
+            if text is None:
+                raise _missing("cseq")
+            value = headers.cache["CSeq"] = _cseq(text)
+        return value
 
     @property
     def contacts(self) -> list[NameAddr]:
         """Without the `*` of an unregistering REGISTER."""
-        return [] if self.headers.get("Contact") == "*" else self._list("contact", _name_addr)
+        cache = self.headers.cache
+        known: list[NameAddr] | None = cache.get("Contact")
+        if known is None:
+            known = (
+                self._list("Contact", _name_addr)
+                if self.headers.first.get("Contact") != "*"
+                else []
+            )
+        return known
 
     @property
     def routes(self) -> list[NameAddr]:
-        return self._list("route", _name_addr)
+        return self._list("Route", _name_addr)
 
     @property
     def record_routes(self) -> list[NameAddr]:
-        return self._list("record-route", _name_addr)
+        return self._list("Record-Route", _name_addr)
 
     @property
     def max_forwards(self) -> int:
         """70 where it is not there (RFC 3261 §16.6)."""
-        text = self.headers.get("Max-Forwards")
-        return 70 if text is None else parse_number("Max-Forwards", text, 255)
+        text = self.headers.first.get("Max-Forwards")
+        return 70 if text is None or text == "70" else parse_number("Max-Forwards", text, 255)
 
     @property
     def content_type(self) -> str:
@@ -178,7 +226,7 @@ class _Message:
         """
         if not self.body:
             return b""
-        text = self.headers.get("Content-Type") or "application/sdp"
+        text = self.headers.first.get("Content-Type", "application/sdp")
         if text == "application/sdp":
             return self.body
         return multipart.find(text, self.body, "application/sdp") or b""
@@ -186,19 +234,33 @@ class _Message:
     def tokens(self, name: str) -> list[str]:
         """Of Allow, Require, Supported and their like."""
         values = self.headers.get_all(name)
+        if len(values) == 1:
+            return _tokens(values[0]).copy()
         return parse_tokens(values) if values else []
+
+    def token_set(self, name: str) -> frozenset[str]:
+        """The same for who asks what is in it: sets that recur are shared."""
+        values = self.headers.get_all(name)
+        if len(values) == 1:
+            return _token_set(values[0])
+        return frozenset(parse_tokens(values)) if values else _NOTHING
 
     def number(self, name: str) -> int | None:
         """Of Expires, Min-Expires and their like; None where it is not there."""
         text = self.headers.get(name)
         return None if text is None else parse_number(name, text.partition(";")[0])
 
-    def _bytes(self, first: str) -> bytes:
-        length = str(len(self.body))
-        if self.headers.get("Content-Length") != length:
-            self.headers.set("Content-Length", length)
-        head = f"{first}\r\n{self.headers.text()}\r\n\r\n"
-        return head.encode("utf-8", "surrogateescape") + self.body
+
+def _written(first: str, headers: Headers, body: bytes) -> bytes:
+    length = str(len(body))
+    said = headers.first.get("Content-Length")
+    if said is None and headers.first:
+        head = f"{first}\r\n{headers.text()}\r\nContent-Length: {length}\r\n\r\n"
+    else:
+        if said != length:
+            headers.set("Content-Length", length)
+        head = f"{first}\r\n{headers.text()}\r\n\r\n"
+    return head.encode("utf-8", "surrogateescape") + body
 
 
 class Request(_Message):
@@ -209,37 +271,36 @@ class Request(_Message):
     def __init__(self, method: str, uri: Uri | str, headers: Headers, body: bytes = b"") -> None:
         self.headers, self.body, self.method = headers, body, method
         self._uri: Uri | None
+        self._target: str | None
         if isinstance(uri, str):
             self._uri, self._target = None, uri
         else:
-            self.uri = uri
+            self._uri, self._target = uri, None
 
     @property
     def uri(self) -> Uri:
         """The Request-URI; ProtocolError where it is none."""
         if self._uri is None:
-            self._uri = _uri(self._target)
+            self._uri = known_uri(self._target or "")
         return self._uri
 
     @uri.setter
     def uri(self, uri: Uri) -> None:
-        self._uri, self._target = uri, str(uri)
+        self._uri, self._target = uri, None
 
     def __bytes__(self) -> bytes:
-        return self._bytes(f"{self.method} {self._target} SIP/2.0")
+        if self._target is None:
+            self._target = str(self._uri)
+        return _written(f"{self.method} {self._target} SIP/2.0", self.headers, self.body)
 
     def reply(
         self, status: int, reason: str | None = None, *, to_tag: str | None = None
     ) -> Response:
         """A response with what every response copies (RFC 3261 §8.2.6, §12.1.1)."""
-        headers = self.headers.only(_COPIED if status < 300 else _COPIED_BY_FAILURES)
-        known, cache = self.headers.cache, headers.cache
-        for key in ("via", "from", "to", "cseq"):
-            if key in known:
-                cache[key] = known[key]
-        if to_tag is not None and status > 100 and (to := self.to).tag is None:
-            headers.set("To", f"{headers.get('To')};tag={to_tag}")
-            cache["to"] = to.with_tag(to_tag)
+        to = None
+        if to_tag is not None and status > 100 and self.to.tag is None:
+            to = f"{self.headers.first['To']};tag={to_tag}"
+        headers = self.headers.only(*(_COPIED if status < 300 else _COPIED_BY_FAILURES), to=to)
         return Response(status, reason or REASONS.get(status, "Unknown"), headers)
 
     def __repr__(self) -> str:
@@ -253,12 +314,12 @@ class Response(_Message):
         self.headers, self.body, self.status, self.reason = headers, body, status, reason
 
     def __bytes__(self) -> bytes:
-        return self._bytes(f"SIP/2.0 {self.status} {self.reason}")
+        return _written(f"SIP/2.0 {self.status} {self.reason}", self.headers, self.body)
 
     def __repr__(self) -> str:
         return f"<{self.status} {self.headers.get('Call-ID')} {self.headers.get('CSeq')}>"
 
 
 Message = Request | Response
-_COPIED_BY_FAILURES = frozenset(("via", "from", "to", "call-id", "cseq"))
-_COPIED = _COPIED_BY_FAILURES | {"record-route"}
+_COPIED_BY_FAILURES = "Via", "From", "To", "Call-ID", "CSeq"
+_COPIED = "Via", "Record-Route", "From", "To", "Call-ID", "CSeq"

@@ -59,7 +59,10 @@ class Params:
         return Params.made(*(pair for pair in self._pairs if pair[0] not in names))
 
     def __contains__(self, name: str) -> bool:
-        return any(known == name for known, _ in self._pairs) if self._pairs else False
+        for known, _ in self._pairs:  # noqa: SIM110 (a generator would cost more than the rest)
+            if known == name:
+                return True
+        return False
 
     def __iter__(self) -> Iterator[str]:
         return iter([name for name, _ in self._pairs])

@@ -61,12 +61,24 @@ class Routing:
     without_tcp: OrderedDict[Address, None] = attrs.field(factory=OrderedDict)
     """Who did not take a large request over TCP."""
 
+    _contacts: dict[tuple[str | None, Flow, bool], Uri] = attrs.field(factory=dict)
+    """Addresses of ours that were asked for before."""
+
     def know(self, host: str, address: str) -> None:
         self.hosts[host] = address
         if len(self.hosts) > MOST_KEPT:
             self.hosts.popitem(last=False)
 
     def contact(self, user: str | None, flow: Flow, *, secure: bool = False) -> Uri:
+        known = self._contacts.get((user, flow, secure))
+        if known is None:
+            if len(self._contacts) >= MOST_KEPT:
+                self._contacts.clear()
+            known = self._contacts[user, flow, secure] = self._contact(user, flow, secure)
+        return known
+
+    @staticmethod
+    def _contact(user: str | None, flow: Flow, secure: bool) -> Uri:
         host, port = flow.local
         uri = Uri("sip", user, written_host(host), port)
         if secure and flow.transport in ("TLS", "WSS"):
@@ -86,6 +98,8 @@ class Routing:
         """The flow towards a URI's host; `fallback` where its name was not looked up, or where we
         do not speak its transport. A connection to that host is used again (RFC 5923 §1).
         """
+        if (uri.host, uri.port) == fallback.remote and uri.scheme == "sip" and not uri.params:
+            return fallback  # as nearly always
         host, name = host_of(uri), transport_of(uri)
         host = self.hosts.get(host, host)
         same_host = host == fallback.remote[0]

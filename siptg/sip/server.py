@@ -21,7 +21,9 @@ from siptg.sip.params import Params
 from siptg.sip.salvage import refusal
 from siptg.sip.transactions.base import Key
 from siptg.sip.transactions.invite_server import InviteServer
+from siptg.sip.transactions.invite_server import State as Invited
 from siptg.sip.transactions.server import Server
+from siptg.sip.transactions.server import State as Served
 from siptg.sip.transactions.table import ServerTransaction
 from siptg.sip.usages.expiry import too_short
 from siptg.sip.usages.inside import ALLOW, EXTENSIONS, capabilities
@@ -53,10 +55,14 @@ KNOWN = (
 
 
 def _takes_sdp(request: Request) -> bool:
-    """Whether its Accept lets us answer with SDP (§20.1); without one it does."""
+    """Whether its Accept lets us answer with SDP (§20.1)."""
     values = request.headers.get_all("Accept")
     types = {t.partition(";")[0].strip().lower() for v in values for t in v.split(",")}
-    return not values or bool(types & {"application/sdp", "application/*", "*/*"})
+    return bool(types & {"application/sdp", "application/*", "*/*"})
+
+
+NOBODY = Verdict(None)
+"""Nobody was asked who they are."""
 
 
 class NoMedia:
@@ -72,6 +78,9 @@ class NoMedia:
         raise ValueError("no media")
 
 
+NO_MEDIA = NoMedia()
+
+
 @attrs.define(eq=False)
 class Front:
     """Matches a request to its transaction, checks it, and hands it to the usage it is for."""
@@ -84,33 +93,29 @@ class Front:
 
     def receive(self, request: Request, flow: Flow, now: float) -> None:
         """SipError where it is malformed; `salvage` then answers."""
-        stack = self.stack
+        stack, method = self.stack, request.method
         key = stack.transactions.server_key(request)
         known = stack.transactions.servers.get(key)
         if known is not None and not (
             # the ACK of a 2xx is a request of its own, whatever its branch (§13.2.2.4)
-            request.method == "ACK" and known.state.name == "ACCEPTED"
+            method == "ACK" and known.state is Invited.ACCEPTED
         ):
             known.receive(request, now)
             return
-        if request.method == "ACK":
+        if method == "ACK":
             self._ack(request, now)
             return
-        if (
-            request.method == "INVITE"
-            and self.trusts is not None
-            and request.to.tag is None
-            and not self.trusts(flow)
-        ):
-            stack.counters["untrusted"] += 1
-            return
-        if request.to.tag is None and not self.door.admits(flow.remote[0], now):
-            stack.counters["not_admitted"] += 1
-            return
+        if request.to.tag is None:
+            if method == "INVITE" and self.trusts is not None and not self.trusts(flow):
+                stack.counters["untrusted"] += 1
+                return
+            if not self.door.admits(flow.remote[0], now):
+                stack.counters["not_admitted"] += 1
+                return
         self._fill_via(request, flow)
         if len(stack.transactions) >= stack.limits.transactions:
             stack.counters["overload"] += 1
-            stack.put(self._back(request, flow), bytes(request.reply(503)))
+            stack.put(self._way_back(request.via, flow), bytes(request.reply(503)))
             return
         self._dispatch(request, key, flow, now)
 
@@ -137,6 +142,8 @@ class Front:
             self._deliver(request, server, flow, now)
         except ProtocolError as error:  # nothing, where a final answer has been given
             self._reply(server, request.reply(error.status), now)
+        if server.state is Served.COMPLETED:
+            server.let_go()
 
     def _deliver(self, request: Request, server: ServerTransaction, flow: Flow, now: float) -> None:
         stack, to_tag = self.stack, request.to.tag
@@ -174,7 +181,9 @@ class Front:
         """Why a request is refused before anybody looks at what it wants (§8.2.2)."""
         if request.uri.scheme not in ("sip", "sips"):
             return request.reply(416)
-        wanted = [t for t in request.tokens("Require") if t.lower() not in EXTENSIONS]
+        wanted = "Require" in request.headers.first and [
+            t for t in request.tokens("Require") if t.lower() not in EXTENSIONS
+        ]
         if wanted:
             refusal = request.reply(420)
             refusal.headers.add("Unsupported", ", ".join(wanted))
@@ -182,13 +191,14 @@ class Front:
         _ = request.max_forwards, request.from_
         if not request.call_id:
             raise ProtocolError("an empty Call-ID")
-        if request.to.tag is None and request.method == "INVITE":
-            asked = request.from_.tag, request.call_id, request.cseq
-            if asked in self.stack.transactions.merging:
-                return request.reply(482)  # the same request by two ways (§8.2.2.2)
-        if request.method == "INVITE" and not _takes_sdp(request):
+        if request.method != "INVITE":
+            return None
+        table = self.stack.transactions
+        if request.to.tag is None and table.merge_key(request) in table.merging:
+            return request.reply(482)  # the same request by two ways (§8.2.2.2)
+        if "Accept" in request.headers.first and not _takes_sdp(request):
             return request.reply(406)
-        if request.method == "INVITE" and request.body and not request.sdp:
+        if request.body and not request.sdp:
             refusal = request.reply(415)
             refusal.headers.add("Accept", "application/sdp, multipart/mixed")
             return refusal
@@ -196,11 +206,12 @@ class Front:
 
     def _serve(self, request: Request, key: Key, flow: Flow, now: float) -> ServerTransaction:
         stack, table = self.stack, self.stack.transactions
-        wire = stack.wire(self._back(request, flow))
+        wire = stack.wire(self._way_back(request.via, flow))
         made: ServerTransaction
         if request.method == "INVITE":
-            table.merging.setdefault((request.from_.tag, request.call_id, request.cseq), key)
             made = InviteServer(request, key, wire, stack.timers, stack.times, table.forget_invite)
+            made.merged_as = table.merge_key(request)
+            table.merging.setdefault(made.merged_as, key)
         else:
             made = Server(request, key, wire, stack.timers, stack.times, table.forget_server)
         table.servers[key] = made
@@ -228,7 +239,7 @@ class Front:
         tag = stack.ids.tag()
         dialog = Dialog.of_callee(request, tag)
         session = InviteSession(
-            stack, flow, request, NoMedia(), None, server, tag, quirks=stack.quirks
+            stack, flow, request, NO_MEDIA, None, server, tag, quirks=stack.quirks
         )
         session.dialog = dialog
         refusal = too_short(request) if session.speaks("timer") else None
@@ -244,9 +255,9 @@ class Front:
         """Find the call that a Replaces header names; a refusal where it may not be replaced
         (RFC 3891 §3).
         """
-        values = request.headers.get_all("Replaces")
-        if not values:
+        if "Replaces" not in request.headers.first:
             return None
+        values = request.headers.get_all("Replaces")
         call_id, _, rest = values[0].partition(";")
         params = Params.parse(rest)
         to_tag, from_tag = params.get("to-tag"), params.get("from-tag")
@@ -284,7 +295,7 @@ class Front:
         """
         peer = self.door.peer(flow.remote[0])
         if self.guard is None or peer is not None:
-            return Verdict(peer)
+            return NOBODY if peer is None else Verdict(peer)
         given, stack = request.headers.get_all("Authorization"), self.stack
         verdict = self.guard.verify(given, request.method, now, request.body)
         about = request.to if request.method == "REGISTER" else request.from_
@@ -328,29 +339,30 @@ class Front:
 
     def _fill_via(self, request: Request, flow: Flow) -> None:
         """`received` and `rport`, so that answers find the way back (§18.2.1, RFC 3581 §4)."""
-        via, headers = request.via, request.headers
+        via, headers, (host, port) = request.via, request.headers, flow.remote
         if flow.reliable and "alias" in via.params and self.stack.alias is not None:
-            self.stack.alias(flow, (flow.remote[0], via.sent_by[1]))
-        more: dict[str, str | None] = {}
+            self.stack.alias(flow, (host, via.sent_by[1]))
         wants_port = "rport" in via.params
-        if wants_port or via.sent_by[0] != flow.remote[0]:
-            more["received"] = flow.remote[0]
-        if wants_port:
-            more["rport"] = str(flow.remote[1])
-        if not more:
+        if not wants_port and (via.host == host or via.sent_by[0] == host):
             return
+        text = headers.get("Via") or ""
+        if text.endswith(";rport") and "," not in text and '"' not in text and not via.received:
+            headers.set_first("Via", f"{text}={port};received={host}")
+            headers.cache["Via"] = via  # still good for the way back
+            return
+        more: dict[str, str | None] = {"received": host}
+        if wants_port:
+            more["rport"] = str(port)
         params = Params.made(*(dict(via.params.items()) | more).items())
         filled = Via(via.transport, via.host, via.port, params)
-        first, comma, below = (headers.get("Via") or "").partition(",")
+        first, comma, below = text.partition(",")
         if comma:
             first, *rest = split(first + comma + below, ",")
             below = ", ".join(rest)
         headers.set_first("Via", f"{filled}, {below}" if comma else str(filled))
-        headers.cache["via"] = filled
+        headers.cache["Via"] = filled
 
-    def _back(self, request: Request, flow: Flow) -> Flow:
-        """Where the answer goes (§18.2.2)."""
-        return self._way_back(request.via, flow)
+    # where the answer goes (§18.2.2)
 
     @staticmethod
     def _way_back(via: Via, flow: Flow) -> Flow:

@@ -7,8 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import attrs
-
 from siptg.sip.account import SipAccount
 from siptg.sip.attempt import Attempt, OverTcp
 from siptg.sip.auth import Client as DigestClient
@@ -37,24 +35,13 @@ from siptg.sip.usages.registrar import Registrar
 from siptg.sip.usages.registration import RegistrationUsage
 from siptg.sip.usages.single import Reply, Single
 from siptg.sip.usages.subscription import SubscriptionUsage
+from siptg.sip.wire import FlowWire
 from siptg.timers import TimerQueue
 
 log = logging.getLogger(__name__)
 
 MOST_WIRES = 4096
 """Flows whose wires are kept for the next transaction."""
-
-
-@attrs.define(eq=False)
-class _Wire:
-    """A flow as a transaction sees it."""
-
-    stack: Stack
-    flow: Flow
-    reliable: bool
-
-    def send(self, data: bytes) -> None:
-        self.stack.put(self.flow, data)
 
 
 class Stack:
@@ -91,7 +78,7 @@ class Stack:
         """Told of connections that may be used for requests to an address (RFC 5923 §4)."""
         self._stun = StunDesk()
         self._lookups: list[tuple[Uri, Found]] = []
-        self._wires: dict[Flow, _Wire] = {}
+        self._wires: dict[Flow, FlowWire] = {}
         self._front = Front(self, guard, registrar, trusts, door or Door(random=self.ids.random))
         self._outgoing: list[tuple[Flow, bytes]] = []
         self._events: list[tuple[Any, SessionEvent | None]] = []
@@ -100,14 +87,7 @@ class Stack:
 
     def receive(self, data: bytes, flow: Flow, now: float) -> None:
         """A datagram came. Nothing in it can raise: what is wrong is answered or counted."""
-        if is_keepalive(data):
-            self.counters["keepalive"] += 1
-            return
-        if data[0] < 4 and is_stun(data):
-            self.counters["stun"] += 1
-            answer = self._stun.receive(data, flow.remote, now)
-            if answer is not None:
-                self.put(flow, answer)
+        if data[:1] <= b" " and self._is_no_message(data, flow, now):
             return
         try:
             message = parse(data, self.limits)
@@ -127,12 +107,24 @@ class Stack:
             if isinstance(message, Request):
                 self._front.salvage(data, flow, error)
 
+    def _is_no_message(self, data: bytes, flow: Flow, now: float) -> bool:
+        if is_keepalive(data):
+            self.counters["keepalive"] += 1
+            return True
+        if not is_stun(data):
+            return False
+        self.counters["stun"] += 1
+        answer = self._stun.receive(data, flow.remote, now)
+        if answer is not None:
+            self.put(flow, answer)
+        return True
+
     def broken(self, flow: Flow, now: float) -> None:
         """The transport says that nobody listens there, or that a connection is gone (§18.4)."""
         self.counters["transport_error"] += 1
         for transaction in self.transactions:
             wire = transaction.wire
-            if not isinstance(wire, _Wire) or wire.flow.remote != flow.remote:
+            if not isinstance(wire, FlowWire) or wire.flow.remote != flow.remote:
                 continue
             if wire.flow.transport == flow.transport:
                 transaction.broken(now)
@@ -179,7 +171,7 @@ class Stack:
         `others` the ways to take where `flow` leads nowhere. ValueError where the media has nothing
         to offer.
         """
-        tag, standing = self.ids.tag(), self.standings.get(account.address)
+        tag, standing = self.ids.tag(), self._standing(account)
         if standing is not None and standing.service_route:
             flow, others = self.hop(standing.service_route[0].uri, flow), ()
         about = ("Allow", ALLOW), ("User-Agent", self.product)
@@ -235,7 +227,7 @@ class Stack:
         more: Iterable[tuple[str, str]] = (),
     ) -> None:
         """One request outside of any dialog: OPTIONS, MESSAGE."""
-        standing = self.standings.get(account.address)
+        standing = self._standing(account)
         request = first_request(
             self, method, to, account, flow, self.ids.tag(), standing=standing, more=more
         )
@@ -259,7 +251,7 @@ class Stack:
         expires: int = 3600,
     ) -> SubscriptionUsage:
         """Watch something; `Notified` events tell."""
-        standing = self.standings.get(account.address)
+        standing = self._standing(account)
         usage = SubscriptionUsage(self, account, to, event, accept, flow, expires, standing)
         usage.start(now)
         return usage
@@ -303,22 +295,20 @@ class Stack:
     def _start(
         self, request: Request, user: ClientUser, flow: Flow, now: float, branch: str | None = None
     ) -> None:
-        request.headers.prepend("Via", self.routing.via(flow, branch or self.ids.branch()))
-        if len(self.transactions) >= self.limits.transactions:
+        branch, wire, table = branch or self.ids.branch(), self.wire(flow), self.transactions
+        request.headers.prepend("Via", wire.via(branch))
+        if len(table) >= self.limits.transactions:
             self.counters["overload"] += 1
             user.failed(503, "too many transactions", now)
             return
-        table = self.transactions
-        key = table.client_key(request)
+        key = branch, request.method
         make = InviteClient if request.method == "INVITE" else Client
-        made = make(
-            request, key, self.wire(flow), self.timers, self.times, table.forget_client, user
-        )
+        made = make(request, key, wire, self.timers, self.times, table.forget_client, user)
         table.clients[key] = made
         made.start(now)
 
     def send_ack(self, request: Request, flow: Flow) -> bytes:
-        request.headers.prepend("Via", self.routing.via(flow, self.ids.branch()))
+        request.headers.prepend("Via", self.wire(flow).via(self.ids.branch()))
         data = bytes(request)
         self.put(flow, data)
         return data
@@ -352,12 +342,12 @@ class Stack:
 
     # what the front asks
 
-    def wire(self, flow: Flow) -> _Wire:
+    def wire(self, flow: Flow) -> FlowWire:
         wire = self._wires.get(flow)
         if wire is None:
             if len(self._wires) >= MOST_WIRES:
                 self._wires.clear()
-            wire = self._wires[flow] = _Wire(self, flow, flow.reliable)
+            wire = self._wires[flow] = FlowWire(flow, self.put)
         return wire
 
     def put(self, flow: Flow, data: bytes) -> None:
@@ -372,7 +362,9 @@ class Stack:
         transaction = self.transactions.clients.get(self.transactions.client_key(response))
         if transaction is not None:
             # headers that the users above will touch: a bad one must not stop a machine half-way
-            _ = response.to, response.from_, response.contacts, response.record_routes
+            _ = response.to, response.from_, response.contacts
+            if "Record-Route" in response.headers.first:
+                _ = response.record_routes
             transaction.receive(response, now)
             return
         self.counters["stray_response"] += 1
@@ -381,6 +373,9 @@ class Stack:
             session = self.sessions.get((response.call_id, tag or ""))
             if session is not None and session.outgoing:
                 session.response(response, now)
+
+    def _standing(self, account: SipAccount) -> Standing | None:
+        return self.standings.get(account.address) if self.standings else None
 
     def _too_large(self, request: Request, flow: Flow) -> Flow | None:
         """TCP instead of UDP, where the request would not fit into a datagram."""

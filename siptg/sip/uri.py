@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import unquote as percent_decoded
 
 import attrs
 
 from siptg.sip.errors import ProtocolError
-from siptg.sip.grammar import SCHEME, TOKEN, is_host, quote, split, unquote
+from siptg.sip.grammar import SCHEME, TOKEN, USUAL_PORT, is_host, quote, split, unquote
 from siptg.sip.params import NONE, Params
 
 DEFAULT_PORTS = {"sip": 5060, "sips": 5061}
@@ -17,12 +18,14 @@ _SIP = re.compile(
     r"(sips?):(?:([^@]*)@)?(\[[^\]]*\]|[^:;?\s]*)(?::([0-9]*))?(;[^?]*)?(\?.*)?\Z", re.I
 )
 _USUAL = (
-    r"""(sips?):(?:([^@:\s<>"]+)@)?([A-Za-z0-9][A-Za-z0-9\-_.]{0,252})(?::([1-9]\d{0,3}))?"""
-    r"""(?:;([^?\s<>"]*))?"""
+    r"""(sips?):(?:([^@:\s<>"]+)@)?([A-Za-z0-9][A-Za-z0-9\-_.]{0,252})(?::"""
+    + USUAL_PORT
+    + r""")?(?:;([^?\s<>"]*))?"""
 )
 _PLAIN = re.compile(_USUAL + r"\Z")
 _PLAIN_ADDRESS = re.compile(
-    r"""(?:"([^"\\]+)" ?)?<""" + _USUAL + r""">(?:;tag=([A-Za-z0-9\-.!%*_+`'~]+))?\Z"""
+    r"""(?:"([^"\\]+)" ?|([A-Za-z0-9\-.!%*_+`'~]+) )?<([^\s<>"]+)>"""
+    r"""(?:;tag=([A-Za-z0-9\-.!%*_+`'~]+))?\Z"""
 )
 """As nearly all are written; the others go the long way."""
 
@@ -42,6 +45,8 @@ class Uri:
     headers: str = ""
     """What follows the question mark."""
     password: str | None = attrs.field(default=None, repr=False)
+    _text: str | None = attrs.field(default=None, init=False, eq=False, repr=False)
+    """As it is written, once somebody asked."""
 
     @classmethod
     def parse(cls, text: str) -> Uri:
@@ -129,6 +134,11 @@ class Uri:
         return sorted(self.headers.split("&")) == sorted(other.headers.split("&"))
 
     def __str__(self) -> str:
+        if self._text is None:
+            self._text = self._written()
+        return self._text
+
+    def _written(self) -> str:
         if self.scheme not in DEFAULT_PORTS:
             return f"{self.scheme}:{self.host}{self.params}"
         user = ""
@@ -137,6 +147,12 @@ class Uri:
         port = "" if self.port is None else f":{self.port}"
         headers = f"?{self.headers}" if self.headers else ""
         return f"{self.scheme}:{user}{self.host}{port}{self.params}{headers}"
+
+
+known_uri = lru_cache(2048)(Uri.parse)
+"""URIs are values, and the same ones come again and again: a tag is new each time, who calls whom
+is not. Bounded, so that a peer who never repeats costs no memory.
+"""
 
 
 def _decoded(params: Params) -> dict[str, str]:
@@ -156,16 +172,19 @@ class NameAddr:
     display_name: str | None = None
     params: Params = NONE
     """Of the header field, behind the brackets."""
+    tag: str | None = attrs.field(init=False, eq=False, repr=False)
+    """Read twenty times a call, and therefore no property."""
+
+    def __attrs_post_init__(self) -> None:
+        self.tag = self.params.get("tag") if self.params is not NONE else None
 
     @classmethod
     def parse(cls, text: str) -> NameAddr:
         """ProtocolError says what is wrong. Without brackets, parameters belong to the header."""
         plain = _PLAIN_ADDRESS.match(text)
         if plain is not None:
-            display, scheme, user, host, digits, rest, tag = plain.groups()
-            inner = Params.parse(rest) if rest else NONE
-            uri = Uri(scheme, user, host, int(digits) if digits else None, inner)
-            return cls(uri, display, Params.made(("tag", tag)) if tag else NONE)
+            quoted, bare, spec, tag = plain.groups()
+            return cls(known_uri(spec), quoted or bare, Params.made(("tag", tag)) if tag else NONE)
         opening = text.find("<") if '"' not in text else _bracket(text := text.strip())
         if opening < 0:
             text = text.strip()
@@ -193,12 +212,9 @@ class NameAddr:
         """A list with commas, as Contact and Route have it."""
         return [cls.parse(part) for part in split(text, ",") if part]
 
-    @property
-    def tag(self) -> str | None:
-        return self.params.get("tag")
-
     def with_tag(self, tag: str) -> NameAddr:
-        params = Params.made(*self.params.without("tag").items(), ("tag", tag))
+        others = self.params.without("tag").items() if self.params is not NONE else ()
+        params = Params.made(*others, ("tag", tag))
         return NameAddr(self.uri, self.display_name, params)
 
     def __str__(self) -> str:

@@ -6,6 +6,7 @@ import pytest
 
 from siptg.rtp import player, recorder
 from tests.support.background import ByHand
+from tests.support.streams import MODULES, Time
 
 
 @pytest.fixture
@@ -15,3 +16,12 @@ def hand(monkeypatch: pytest.MonkeyPatch) -> ByHand:
     monkeypatch.setattr(player, "READERS", hand)
     monkeypatch.setattr(recorder, "WRITERS", hand)
     return hand
+
+
+@pytest.fixture
+def hours(monkeypatch: pytest.MonkeyPatch) -> Time:
+    """The time of streams and wires, by hand."""
+    made = Time()
+    for module in MODULES:
+        monkeypatch.setattr(module, "time", made)
+    return made

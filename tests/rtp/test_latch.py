@@ -55,6 +55,39 @@ def test_in_the_window_the_named_one_takes_over_from_a_stranger() -> None:
     assert not any(talk(latch, THIEF, 20, ssrc=7, now=1.1)), "it has had its chance"
 
 
+def test_while_a_stranger_has_its_place_the_named_one_hears_us_too() -> None:
+    """Else two ends that a third one talked to first would never hear one another."""
+    latch = named()
+    talk(latch, THIEF, IN_A_ROW, ssrc=7, now=0.0)
+    assert (latch.target, latch.also) == (THIEF, NAMED)
+    latch.heard(7, WINDOW - 0.1)
+    assert latch.also == NAMED
+    latch.heard(7, WINDOW + 0.1)
+    assert latch.also is None  # nobody speaks up: it is a NAT
+    latch = named()
+    talk(latch, THIEF, IN_A_ROW, ssrc=7, now=0.0)
+    assert latch.believes(NAMED, 1, 0, 1.0)
+    assert (latch.target, latch.also) == (NAMED, None)
+
+
+def test_what_came_before_an_address_was_named_makes_no_row() -> None:
+    """It lay in the socket while the call was set up."""
+    latch = named(5.0)
+    assert not any(talk(latch, THIEF, 30, ssrc=7, now=4.0))
+    assert latch.target == NAMED and latch.refused == 30
+    assert latch.believes(NAMED, 1, 0, 4.9)  # of the named one it is welcome
+
+
+def test_a_hold_by_an_address_of_zeros_lets_nobody_else_in() -> None:
+    latch = named()
+    talk(latch, NAMED, 5, ssrc=1, now=0.0)
+    latch.name(("0.0.0.0", 4000), 1.0)
+    assert latch.target is None and latch.source == NAMED
+    assert not any(talk(latch, THIEF, 30, ssrc=7, now=1.1))
+    latch.name(NAMED, 5.0)
+    assert latch.target == NAMED and latch.believes(NAMED, 1, 5, 5.1)
+
+
 def test_after_the_window_no_stranger_is_learnt_any_more() -> None:
     latch = named()
     assert not any(talk(latch, THIEF, 100, ssrc=7, now=WINDOW + 1))

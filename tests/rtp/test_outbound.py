@@ -286,3 +286,21 @@ def test_a_counting_codec_is_all_there() -> None:
     """What these tests judge by."""
     sound = frames(8000, 1)[0]
     assert np.array_equal(Counting().decode(Counting().encode(sound)), sound)
+
+
+@pytest.mark.parametrize("how", ["held", "held, as tones", "no events"])
+def test_a_key_that_they_cannot_hear_goes_by_and_is_not_sent_later(how: str) -> None:
+    held = how != "no events"
+    out, said = talker(event_type=EVENT if held else None)
+    out.silent = held
+    out.sing("12") if "tones" in how else out.keys.press("12")
+    write(out, frames(8000, 10))
+    out.carry(list(theirs(b"x" * 160)), 0.0)
+    write(out, frames(8000, 9))
+    assert len(said) == (0 if held else 20)  # sound goes on
+    out.speak(PCMU, 0, 8000, event_type=EVENT)
+    out.silent = False
+    write(out, frames(8000, 10))
+    assert {one.payload_type for one in said} == {0}
+    quiet = PCMU.encoder(8000, "").encode(frames(8000, 1)[0])
+    assert said[-10].payload == quiet or not held

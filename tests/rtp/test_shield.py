@@ -1,4 +1,4 @@
-"""What keeps a stream from others, without sockets: SDES, DTLS, neither, and changes in mid-call."""
+"""What keeps a stream from others, without sockets: SDES, DTLS, neither, changes in mid-call."""
 
 from __future__ import annotations
 
@@ -168,8 +168,7 @@ class Hands:
         for n, one in enumerate(self.shields):
             if who not in ("both", names[n]):
                 continue
-            name, value = certificate(names[1 - n] if not wrong else "nobody's").fingerprint
-            theirs = Fingerprint.parse(f"{name} {value}")
+            theirs = Fingerprint(*certificate(names[1 - n] if not wrong else "nobody").fingerprint)
             setup = Setup.ACTIVE if n == active else Setup.PASSIVE
             one.agree(Dtls((theirs,), setup, "", "", association), self.now)
 

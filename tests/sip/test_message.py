@@ -82,6 +82,26 @@ def test_an_answer_copies_what_answers_copy() -> None:
     assert bytes(answer).startswith(b"SIP/2.0 180 Ringing\r\n")
 
 
+def test_names_are_the_same_in_any_case_and_in_short() -> None:
+    headers = Headers([("v", "1"), ("X-Odd", "2"), ("VIA", "3"), ("To", "4")])
+    assert headers.get_all("Via") == ["1", "3"] and headers.count("via") == 2
+    assert (headers.get("x-odd"), "X-ODD" in headers, headers.get("t")) == ("2", True, "4")
+    headers.set("Via", "5")
+    assert list(headers.items()) == [("Via", "5"), ("X-Odd", "2"), ("To", "4")]
+    headers.add("Via", "6")
+    headers.prepend("Via", "7")
+    headers.set_first("Via", "8")
+    assert headers.get_all("v") == ["8", "5", "6"]
+    copied = headers.copy()
+    headers.remove("v", "x-odd")
+    assert headers.text() == "To: 4" and len(copied) == 5
+
+
+def test_blanks_around_a_value_are_no_part_of_it() -> None:
+    m = parse(INVITE.replace(b"Max-Forwards: 69", b"Max-Forwards:\t 69 \r\nX:\r\nLong:    a  b "))
+    assert (m.max_forwards, m.headers.get("X"), m.headers.get("Long")) == (69, "", "a  b")
+
+
 @pytest.mark.parametrize("value", ["a\r\nEvil: 1", "a\nb", "a\0b"])
 def test_no_value_can_begin_another_header(value: str) -> None:
     with pytest.raises(LocalError, match="line break in the value of Subject"):

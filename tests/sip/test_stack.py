@@ -255,6 +255,25 @@ def test_the_same_request_by_two_ways_is_merged() -> None:
     assert ends.said == ["482"] and len(ends.incoming) == 1
 
 
+@pytest.mark.rfc(3261, "8.2.2.2")
+def test_a_merged_request_that_is_over_does_not_make_room_for_the_next() -> None:
+    ends = Ends()
+    for branch in "12":
+        send(ends, HEAD.format(method="INVITE", branch=branch, tag=""))
+    send(ends, HEAD.format(method="ACK", branch="2", tag=";tag=x"))
+    ends.run(6)
+    send(ends, HEAD.format(method="INVITE", branch="3", tag=""))
+    assert ends.said.count("482") == 2 and len(ends.incoming) == 1
+
+
+def test_a_call_that_is_over_leaves_no_message_behind() -> None:
+    ends, session = answered()
+    session.hang_up(ends.wire.now)
+    ends.run(1)
+    assert len(ends.b.transactions) == 2
+    assert [t.request.method for t in ends.b.transactions] == ["", ""]
+
+
 @pytest.mark.rfc(3581, "4")
 def test_received_and_rport_show_where_a_request_really_came_from() -> None:
     ends = Ends()

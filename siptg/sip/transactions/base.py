@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, ClassVar, Protocol
 
 import attrs
 
 from siptg.machine import Symbol, Table, step
+from siptg.sip.headers import Headers
 from siptg.sip.message import Request, Response
 from siptg.sip.timers import Times
 from siptg.timers import TimerQueue
 
-Key = tuple[object, ...]
+Key = Hashable
+"""Texts mostly: the collector of cycles does not have to look at them."""
+
+
+Ended = Callable[["Transaction"], None]
 
 
 class Wire(Protocol):
@@ -32,6 +37,9 @@ class ClientUser(Protocol):
         ...
 
 
+_NO_REQUEST = Request("", "", Headers())
+
+
 @attrs.define(eq=False)
 class Transaction:
     """One request and its answers. `key` is how messages find it; `ended` takes it off its table.
@@ -45,11 +53,17 @@ class Transaction:
     wire: Wire
     timers: TimerQueue
     times: Times
-    ended: Callable[[Transaction], None]
+    ended: Ended
 
     TABLE: ClassVar[Table]
     TIMERS: ClassVar[tuple[Symbol, ...]]
     BROKEN: ClassVar[Symbol]
+
+    def let_go(self) -> None:
+        """Its user has answered for good and needs the request no more: repetitions are known by
+        the key, and answered with the bytes of before.
+        """
+        self.request = _NO_REQUEST
 
     def broken(self, now: float) -> None:
         """The transport failed."""
@@ -70,9 +84,16 @@ class ClientTransaction(Transaction):
     user: ClientUser
     _interval: float = 0.0
     _sent: bytes = b""
+    _repeated: bool = False
 
     def _send_request(self, now: float, _: Any) -> None:
         self.wire.send(self._sent)
+
+    def _start_patience(self, timer: Symbol, now: float) -> None:
+        """At the first repetition, T1 after the request: 64 T1 from when that left."""
+        if not self._repeated:
+            self._repeated = True
+            self.timers.set(self, timer, now - self._interval + self.times.patience)
 
     def _pass_up(self, now: float, response: Response) -> None:
         self.user.response(response, now)

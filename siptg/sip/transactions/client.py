@@ -37,9 +37,10 @@ class Client(ClientTransaction):
 
     def start(self, now: float) -> None:
         self._interval, self._sent = self.times.t1, bytes(self.request)
-        self.timers.set(self, Given.TIMER_F, now + self.times.patience)
-        if not self.wire.reliable:
-            self.timers.set(self, Given.TIMER_E, now + self._interval)
+        if self.wire.reliable:
+            self.timers.after(self, Given.TIMER_F, self.times.patience, now)
+        else:  # Timer F follows with the first repetition, which most never need
+            self.timers.after(self, Given.TIMER_E, self._interval, now)
         self.wire.send(self._sent)
 
     def receive(self, response: Response, now: float) -> None:
@@ -47,16 +48,19 @@ class Client(ClientTransaction):
         step(self, TABLE, given, now, response)
 
     def _double_timer_e(self, now: float, _: Any) -> None:
+        self._start_patience(Given.TIMER_F, now)
         self._interval = min(2 * self._interval, self.times.t2)
         self.timers.set(self, Given.TIMER_E, now + self._interval)
 
     def _slow_timer_e(self, now: float, _: Any) -> None:
         """Somebody works on it: T2 from now on (§17.1.2.2)."""
+        self._start_patience(Given.TIMER_F, now)
         self.timers.set(self, Given.TIMER_E, now + self.times.t2)
 
     def _linger_for_repeats(self, now: float, _: Any) -> None:
+        self._sent = b""
         self.timers.cancel(self, Given.TIMER_E, Given.TIMER_F)
-        self.timers.set(self, Given.TIMER_K, now + (0.0 if self.wire.reliable else self.times.t4))
+        self.timers.after(self, Given.TIMER_K, 0.0 if self.wire.reliable else self.times.t4, now)
 
 
 _T = Client

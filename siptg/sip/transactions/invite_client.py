@@ -56,9 +56,10 @@ class InviteClient(ClientTransaction):
 
     def start(self, now: float) -> None:
         self._interval, self._sent = self.times.t1, bytes(self.request)
-        self.timers.set(self, Given.TIMER_B, now + self.times.patience)
-        if not self.wire.reliable:
-            self.timers.set(self, Given.TIMER_A, now + self._interval)
+        if self.wire.reliable:
+            self.timers.after(self, Given.TIMER_B, self.times.patience, now)
+        else:  # Timer B follows with the first repetition, which most never need
+            self.timers.after(self, Given.TIMER_A, self._interval, now)
         self.wire.send(self._sent)
 
     def receive(self, response: Response, now: float) -> None:
@@ -69,10 +70,12 @@ class InviteClient(ClientTransaction):
         step(self, TABLE, given, now, response)
 
     def _double_timer_a(self, now: float, _: Any) -> None:
+        self._start_patience(Given.TIMER_B, now)
         self._interval *= 2
         self.timers.set(self, Given.TIMER_A, now + self._interval)
 
     def _stop_retransmitting(self, now: float, _: Any) -> None:
+        self._sent = b""
         self.timers.cancel(self, Given.TIMER_A, Given.TIMER_B)
 
     def _send_ack(self, now: float, response: Response) -> None:
@@ -88,10 +91,10 @@ class InviteClient(ClientTransaction):
 
     def _linger_for_failures(self, now: float, _: Any) -> None:
         wait = 0.0 if self.wire.reliable else self.times.timer_d
-        self.timers.set(self, Given.TIMER_D, now + wait)
+        self.timers.after(self, Given.TIMER_D, wait, now)
 
     def _linger_for_2xx(self, now: float, _: Any) -> None:
-        self.timers.set(self, Given.TIMER_M, now + self.times.patience)
+        self.timers.after(self, Given.TIMER_M, self.times.patience, now)
 
 
 _T = InviteClient

@@ -8,7 +8,7 @@ import attrs
 
 from siptg.machine import Symbol, Table, step
 from siptg.sip.message import Request, Response
-from siptg.sip.transactions.base import Transaction
+from siptg.sip.transactions.base import Key, Transaction
 
 TRYING_AFTER = 0.2
 """Seconds after which 100 is sent where the user said nothing (§17.2.1)."""
@@ -53,13 +53,15 @@ class InviteServer(Transaction):
     user: ServerUser | None = None
     tag: str = ""
     """Of our answers; that to a CANCEL bears it as well, late as it may come (RFC 3261 §9.2)."""
+    merged_as: Key = None
+    """As which its request is known to have come (§8.2.2.2)."""
     state: State = State.PROCEEDING
     _interval: float = 0.0
     _last: bytes = b""
 
     def start(self, now: float) -> None:
         self._interval = self.times.t1
-        self.timers.set(self, Given.TIMER_100, now + TRYING_AFTER)
+        self.timers.after(self, Given.TIMER_100, TRYING_AFTER, now)
 
     def receive(self, request: Request, now: float) -> None:
         """The same INVITE again, or the ACK of a failure."""
@@ -91,7 +93,7 @@ class InviteServer(Transaction):
         self.timers.cancel(self, Given.TIMER_100)
 
     def _start_g_and_h(self, now: float, _: Any) -> None:
-        self.timers.set(self, Given.TIMER_H, now + self.times.patience)
+        self.timers.after(self, Given.TIMER_H, self.times.patience, now)
         if not self.wire.reliable:
             self.timers.set(self, Given.TIMER_G, now + self._interval)
 
@@ -101,12 +103,12 @@ class InviteServer(Transaction):
 
     def _absorb_acks(self, now: float, _: Any) -> None:
         self.timers.cancel(self, Given.TIMER_G, Given.TIMER_H)
-        self.timers.set(self, Given.TIMER_I, now + (0.0 if self.wire.reliable else self.times.t4))
+        self.timers.after(self, Given.TIMER_I, 0.0 if self.wire.reliable else self.times.t4, now)
 
     def _linger_for_repeats(self, now: float, _: Any) -> None:
         """RFC 6026 §7.1: the INVITE may come again while the user repeats its 2xx."""
         self.user, self._last = None, b""
-        self.timers.set(self, Given.TIMER_L, now + self.times.patience)
+        self.timers.after(self, Given.TIMER_L, self.times.patience, now)
 
     def _report_unacknowledged(self, now: float, _: Any) -> None:
         if self.user is not None:

@@ -55,7 +55,7 @@ class Server(Transaction):
 
     def _linger_for_repeats(self, now: float, _: Any) -> None:
         wait = 0.0 if self.wire.reliable else self.times.patience
-        self.timers.set(self, Given.TIMER_J, now + wait)
+        self.timers.after(self, Given.TIMER_J, wait, now)
 
 
 _T = Server

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import attrs
 
 from siptg.sip.ids import MAGIC_COOKIE
 from siptg.sip.message import Request, Response
-from siptg.sip.transactions.base import Key, Transaction
+from siptg.sip.transactions.base import Ended, Key, Transaction
 from siptg.sip.transactions.client import Client
 from siptg.sip.transactions.invite_client import InviteClient
 from siptg.sip.transactions.invite_server import InviteServer
 from siptg.sip.transactions.server import Server
+
+_USUAL_BRANCH = re.compile(
+    r"SIP/2\.0/[A-Z]+ [A-Za-z0-9.\-]+(?::\d+)?;branch=([A-Za-z0-9]+)"
+    r"(?:;rport(?:=\d+)?|;received=[0-9.]+|;alias)*\Z"
+)
+"""A Via of ours as it comes back: its branch without a look at the rest."""
 
 ClientTransaction = InviteClient | Client
 ServerTransaction = InviteServer | Server
@@ -23,38 +30,53 @@ class TransactionTable:
     clients: dict[Key, ClientTransaction] = attrs.field(factory=dict)
     servers: dict[Key, ServerTransaction] = attrs.field(factory=dict)
     merging: dict[Key, Key] = attrs.field(factory=dict)
-    """Key of the INVITE we serve by From tag, Call-ID and CSeq: how a merged request shows
-    (§8.2.2.2).
-    """
+    """Keys of the INVITEs we serve by their `merge_key`: how a merged request shows (§8.2.2.2)."""
+
+    forget_client: Ended = attrs.field(init=False)
+    forget_server: Ended = attrs.field(init=False)
+    forget_invite: Ended = attrs.field(init=False)
+    """Made once: a bound method for each transaction would weigh as much as its key."""
+
+    def __attrs_post_init__(self) -> None:
+        self.forget_client = self._forget_client
+        self.forget_server = self._forget_server
+        self.forget_invite = self._forget_invite
 
     @staticmethod
-    def client_key(message: Request | Response) -> Key:
+    def client_key(response: Response) -> Key:
         """Branch of the top Via and method of CSeq."""
-        return message.via.branch, message.cseq.method
+        found = _USUAL_BRANCH.match(response.headers.first.get("Via", ""))
+        return found[1] if found else response.via.branch, response.cseq.method
 
     @staticmethod
     def server_key(request: Request, method: str | None = None) -> Key:
         """Branch, sent-by and method, where an ACK counts as its INVITE; without the magic cookie
-        by
-        the rules of RFC 2543.
+        by the rules of RFC 2543.
         """
         via = request.via
+        branch = via.branch
         name = method or ("INVITE" if request.method == "ACK" else request.method)
-        if via.branch and via.branch.startswith(MAGIC_COOKIE) and via.branch != MAGIC_COOKIE:
-            return via.branch, via.sent_by, name
+        if branch and branch.startswith(MAGIC_COOKIE) and branch != MAGIC_COOKIE:
+            return f"{branch} {via.host.lower()}:{via.known_port} {name}"
         # the To tag of an ACK is that of our response: without it, all of one INVITE agree
         return request.from_.tag, request.call_id, request.cseq.number, str(request.uri), name
 
-    def forget_client(self, transaction: Transaction) -> None:
+    @staticmethod
+    def merge_key(request: Request) -> Key:
+        return f"{request.from_.tag} {request.headers.first.get('CSeq')} {request.call_id}"
+
+    def _forget_client(self, transaction: Transaction) -> None:
         self.clients.pop(transaction.key, None)
 
-    def forget_server(self, transaction: Transaction) -> None:
+    def _forget_server(self, transaction: Transaction) -> None:
         self.servers.pop(transaction.key, None)
 
-    def forget_invite(self, transaction: Transaction) -> None:
+    def _forget_invite(self, transaction: Transaction) -> None:
         self.servers.pop(transaction.key, None)
-        request = transaction.request
-        self.merging.pop((request.from_.tag, request.call_id, request.cseq), None)
+        if isinstance(transaction, InviteServer):
+            first = self.merging.get(transaction.merged_as)
+            if first == transaction.key:
+                del self.merging[transaction.merged_as]
 
     def __len__(self) -> int:
         return len(self.clients) + len(self.servers)

@@ -19,15 +19,18 @@ MOST = 64
 
 @attrs.define(eq=False)
 class Acks:
-    """Of one session that we began."""
+    """Of one session that we began, which is told to each: a session is free as soon as its last
+    transaction is, and would not be if we pointed back at it.
+    """
 
-    session: SessionBase
     _sent: dict[tuple[str | None, int], bytes] = attrs.field(factory=dict)
-    _sent_away: set[str | None] = attrs.field(factory=set)
+    _sent_away: set[str | None] | None = None
 
-    def acknowledge(self, response: Response, sequence: int, body: bytes = b"") -> None:
+    def acknowledge(
+        self, session: SessionBase, response: Response, sequence: int, body: bytes = b""
+    ) -> None:
         """The ACK of a 2xx; the very same one where it was sent before. `body` answers an offer."""
-        session, dialog = self.session, self.session.dialog
+        dialog = session.dialog
         if dialog is None or dialog.remote.tag != response.to.tag:
             dialog = Dialog.of_caller(session.request, response)
         hop = session.core.hop(dialog.next_hop, session.flow)
@@ -37,20 +40,21 @@ class Acks:
         elif len(self._sent) < MOST:
             ack = dialog.request("ACK", sequence)
             for name in ("Authorization", "Proxy-Authorization"):
-                for value in session.request.headers.get_all(name):  # §22.1: as in the INVITE
-                    ack.headers.add(name, value)
+                if name in session.request.headers:  # §22.1: as in the INVITE
+                    for value in session.request.headers.get_all(name):
+                        ack.headers.add(name, value)
             if body:
                 ack.headers.add("Content-Type", "application/sdp")
                 ack.body = body
             self._sent[key] = session.core.send_ack(ack, hop)
 
-    def send_away(self, response: Response, now: float) -> None:
+    def send_away(self, session: SessionBase, response: Response, now: float) -> None:
         """A 2xx of a fork that is too late: ACK, and BYE once."""
-        session, tag = self.session, response.to.tag
-        self.acknowledge(response, session.request.cseq.number)
-        if tag in self._sent_away or len(self._sent_away) >= MOST:
+        tag, away = response.to.tag, self._sent_away or set()
+        self.acknowledge(session, response, session.request.cseq.number)
+        if tag in away or len(away) >= MOST:
             return
-        self._sent_away.add(tag)
+        self._sent_away = away | {tag}
         stray = Dialog.of_caller(session.request, response)
         bye = stray.request("BYE")
         hop = session.core.hop(stray.next_hop, session.flow)

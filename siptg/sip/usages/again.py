@@ -88,7 +88,7 @@ def _with_longer_timer(session: SessionBase, response: Response) -> Request | No
 
 def _without_extensions(session: SessionBase, response: Response) -> Request | None:
     """RFC 3261 §8.1.3.5: leave out what they do not know, where we insisted on it."""
-    if "Require" not in session.request.headers:
+    if "Require" not in session.request.headers.first:
         return None
     again = _next(session.request)
     again.headers.remove("Require")

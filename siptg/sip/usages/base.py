@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import attrs
@@ -32,6 +33,11 @@ MOST_FORKS = 32
 """Early dialogs of one INVITE."""
 
 
+@lru_cache(64)
+def _supported(quirks: frozenset[str]) -> str:
+    return ", ".join(name for name in EXTENSIONS if f"no-{name}" not in quirks)
+
+
 @attrs.define(eq=False)
 class SessionBase(abc.ABC):
     """One call. Parts are made when they are wanted: most calls use none of them."""
@@ -45,6 +51,8 @@ class SessionBase(abc.ABC):
     server: InviteServer | None = None
     """Set where we are called."""
     tag: str = ""
+    id: str = attrs.field(init=False)
+    """The Call-ID."""
     state: State = State.CALLING
     dialog: Dialog | None = None
     early: dict[str, Dialog] | None = None
@@ -83,10 +91,6 @@ class SessionBase(abc.ABC):
         return self.server is None
 
     @property
-    def id(self) -> str:
-        return self.request.call_id
-
-    @property
     def remote(self) -> NameAddr:
         return self.request.to if self.outgoing else self.request.from_
 
@@ -99,7 +103,7 @@ class SessionBase(abc.ABC):
 
     @property
     def acks(self) -> Acks:
-        self._acks = self._acks or Acks(self)
+        self._acks = self._acks or Acks()
         return self._acks
 
     @property
@@ -123,9 +127,11 @@ class SessionBase(abc.ABC):
         return self._transfers
 
     def stop_parts(self) -> None:
+        """They point back at us: without them the counting of references frees us at once."""
         for part in (self._talks, self._reliable, self._expiry, self._transfers):
             if part is not None:
                 part.stop()
+        self._talks = self._reliable = self._expiry = self._transfers = None
 
     # what its parts ask of it
 
@@ -162,11 +168,11 @@ class SessionBase(abc.ABC):
             self.talks.offer(now)
 
     def speaks(self, extension: str) -> bool:
-        return f"no-{extension}" not in self.quirks
+        return not self.quirks or f"no-{extension}" not in self.quirks
 
     @property
     def supported(self) -> str:
-        return ", ".join(name for name in EXTENSIONS if self.speaks(name))
+        return _supported(self.quirks)
 
     def early_dialog(self, response: Response) -> Dialog | None:
         """The dialog that a provisional answer makes, or made; None where it makes none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import attrs
@@ -25,11 +26,17 @@ class _Timer(Symbol):
     EXPIRE = "expired"
 
 
+_TIMERS = tuple(_Timer)
+
+
 def session_expires(message: Request | Response) -> tuple[int, str | None] | None:
     """Seconds and `uac`, `uas` or None; None where the header is not there."""
-    text = message.headers.get("Session-Expires")
-    if text is None:
-        return None
+    text = message.headers.first.get("Session-Expires")
+    return None if text is None else _parsed(text)
+
+
+@lru_cache(256)
+def _parsed(text: str) -> tuple[int, str | None]:
     found = _VALUE.match(text)
     if found is None:
         raise ProtocolError(f"bad Session-Expires {text[:40]!r}")
@@ -40,7 +47,7 @@ def session_expires(message: Request | Response) -> tuple[int, str | None] | Non
 def too_short(request: Request) -> Response | None:
     """A 422 where the interval they ask for is too short for us (§6, §9)."""
     asked = session_expires(request)
-    if asked is None or asked[0] >= SHORTEST or "timer" not in request.tokens("Supported"):
+    if asked is None or asked[0] >= SHORTEST or "timer" not in request.token_set("Supported"):
         return None
     refusal = request.reply(422)
     refusal.headers.add("Min-SE", str(SHORTEST))
@@ -81,7 +88,7 @@ class Expiry:
                 self.stop()
             return
         seconds, role = asked
-        able = "timer" in request.tokens("Supported")
+        able = "timer" in request.token_set("Supported")
         if not able:
             role = "uas"
         elif role is None:
@@ -131,20 +138,26 @@ class Expiry:
 
     def stop(self) -> None:
         self.interval = 0
-        self.session.core.timers.cancel(self, *_Timer)
+        self.session.core.timers.cancel(self, *_TIMERS)
 
     def fire(self, timer: Symbol, now: float) -> None:
         if timer is _Timer.REFRESH:
+            self._expire_at(now - self.interval / 2)
             self.session.refresh(now)
         else:
-            self.session.core.timers.cancel(self, *_Timer)
+            self.session.core.timers.cancel(self, *_TIMERS)
             self.session.hang_up(now, 408, "the session timer ran out")
 
     def _start(self, seconds: int, *, ours: bool, now: float) -> None:
         self.interval, self.ours = seconds, ours
         timers = self.session.core.timers
-        timers.cancel(self, *_Timer)
-        if ours:
+        timers.cancel(self, *_TIMERS)
+        if ours:  # when that is due, there is still time to set the other
             timers.set(self, _Timer.REFRESH, now + seconds / 2)
-        # §10: BYE somewhat before it expires, so that both ends agree that it is over
-        timers.set(self, _Timer.EXPIRE, now + seconds - min(32.0, seconds / 3))
+        else:
+            self._expire_at(now)
+
+    def _expire_at(self, begun: float) -> None:
+        """§10: BYE somewhat before it expires, so that both ends agree that it is over."""
+        at = begun + self.interval - min(32.0, self.interval / 3)
+        self.session.core.timers.set(self, _Timer.EXPIRE, at)

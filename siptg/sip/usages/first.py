@@ -56,7 +56,7 @@ def first_request(
     headers = [("Route", str(route)) for route in routes_of(account, standing)]
     headers += [
         ("Max-Forwards", "70"),
-        ("From", str(sender.with_tag(tag))),
+        ("From", f"{sender};tag={tag}"),
         ("To", str(to)),
         ("Call-ID", core.ids.call_id()),
         ("CSeq", f"1 {method}"),

@@ -47,7 +47,7 @@ def _info(session: InviteSession, request: Request, server: ServerTransaction, n
     """Of a legacy INFO, digits mostly; a package that nobody asked for is refused (RFC 6086
     §4.2.2).
     """
-    if "Info-Package" in request.headers:
+    if "Info-Package" in request.headers.first:
         refusal = request.reply(469)
         refusal.headers.add("Recv-Info", "")
         server.respond(refusal, now)

@@ -38,6 +38,7 @@ class InviteSession(SessionBase):
     """What we answered to their offer before the 2xx: it stays our answer."""
 
     def __attrs_post_init__(self) -> None:
+        self.id = self.request.call_id
         if self.server is not None:
             self.state = State.INCOMING
             self.offered = bool(self.request.sdp)
@@ -74,7 +75,7 @@ class InviteSession(SessionBase):
             else:
                 body, self._offer_in_2xx = self.media.offer(), True
             response = self.answer_with(self.request, body)
-            if "Session-Expires" in self.request.headers and self.speaks("timer"):
+            if "Session-Expires" in self.request.headers.first and self.speaks("timer"):
                 self.expiry.agree(self.request, response, now)
         except (ValueError, ProtocolError) as error:
             self.hang_up(now, getattr(error, "status", 488))
@@ -159,7 +160,7 @@ class InviteSession(SessionBase):
 
     def _success(self, response: Response, now: float) -> None:
         if self.dialog is not None and self.dialog.remote.tag != response.to.tag:
-            self.acks.send_away(response, now)  # another fork answered too late
+            self.acks.send_away(self, response, now)  # another fork answered too late
         else:
             step(self, TABLE, Given.SUCCESS, now, response)
 
@@ -193,7 +194,7 @@ class InviteSession(SessionBase):
         if early is not None:
             self.dialog.local_sequence = early.local_sequence
             self.dialog.remote_sequence = early.remote_sequence
-        self.peer_allows = frozenset(response.tokens("Allow"))
+        self.peer_allows = response.token_set("Allow")
 
     def _confirm(self, now: float, response: Response) -> None:
         self._take_dialog(response)
@@ -206,18 +207,18 @@ class InviteSession(SessionBase):
                 self.media.accept(response.sdp)
         except ValueError:
             usable = False
-        self.acks.acknowledge(response, self.request.cseq.number, body)
+        self.acks.acknowledge(self, response, self.request.cseq.number, body)
         if not usable:
             self.hang_up(now, 488, "no usable answer")
             return
         self.offered = True
         self.request.headers.cache.clear()  # a call is long: what was read of its INVITE may go
-        if "Session-Expires" in response.headers and self.speaks("timer"):
+        if "Session-Expires" in response.headers.first and self.speaks("timer"):
             self.expiry.taken(response, now)
         self.emit(Answered())
 
     def _acknowledge_again(self, now: float, response: Response) -> None:
-        self.acks.acknowledge(response, self.request.cseq.number)
+        self.acks.acknowledge(self, response, self.request.cseq.number)
 
     def _keep_dialog(self, now: float, response: Response) -> None:
         self._take_dialog(response)
@@ -238,9 +239,9 @@ class InviteSession(SessionBase):
         response = request.reply(183 if early else 180, to_tag=self.tag)
         contact = self.core.contact(request.to.uri.user, self.flow)
         response.headers.add("Contact", f"<{contact}>")
-        required = self.speaks("100rel") and "100rel" in request.tokens("Require")
-        reliably = required or (
-            early and self.speaks("100rel") and "100rel" in request.tokens("Supported")
+        reliably = self.speaks("100rel") and (
+            "100rel" in request.token_set("Require")
+            or (early and "100rel" in request.token_set("Supported"))
         )
         if early and (request.sdp or reliably):
             try:
@@ -262,7 +263,7 @@ class InviteSession(SessionBase):
 
     def _say_ok(self, now: float, response: Response) -> None:
         if self.server is not None:
-            self.peer_allows = frozenset(self.request.tokens("Allow"))
+            self.peer_allows = self.request.token_set("Allow")
             self._repeat = Repeat2xx(self.core, self.server, response, self._no_ack)
             self._repeat.start(now)
 
@@ -331,6 +332,8 @@ class InviteSession(SessionBase):
     def _end(self, event: Ended) -> None:
         self.stop_parts()
         self.core.timers.cancel(self, Given.CANCEL_TIMER)
+        if self.server is not None:
+            self.server.let_go()
         self.core.forget(self)
         self.emit(event)
 

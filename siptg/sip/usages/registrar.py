@@ -80,7 +80,7 @@ class Registrar:
         if request.headers.get("Contact") == "*":
             after = self._clear(before, request)
         else:
-            if "Contact" in request.headers and not request.contacts:
+            if "Contact" in request.headers.first and not request.contacts:
                 raise ProtocolError("an empty Contact")
             wanted = self._wanted(request)
             if any(0 < seconds < self.shortest for _, seconds in wanted):

@@ -30,8 +30,8 @@ def is_reliable(response: Response) -> bool:
     """A provisional answer that wants a PRACK."""
     return (
         100 < response.status < 200
-        and "RSeq" in response.headers
-        and "100rel" in response.tokens("Require")
+        and "RSeq" in response.headers.first
+        and "100rel" in response.token_set("Require")
     )
 
 

@@ -64,7 +64,7 @@ class Renegotiation:
         if response.status < 200 or (ours is None and response.status >= 300):
             return
         if response.status < 300:
-            session.acks.acknowledge(response, response.cseq.number)
+            session.acks.acknowledge(session, response, response.cseq.number)
             if ours is None:
                 return
             self._ours = None

@@ -17,6 +17,9 @@ class _Timer(Symbol):
     GIVE_UP = "no ACK"
 
 
+_TIMERS = tuple(_Timer)
+
+
 @attrs.define(eq=False)
 class Repeat2xx:
     """Sends the answer through its transaction at T1, doubling to T2; after 64 T1 it gives up.
@@ -30,21 +33,25 @@ class Repeat2xx:
     no_ack: Callable[[float], None]
     sequence: int = attrs.field(init=False)
     _interval: float = attrs.field(init=False)
+    _repeated: bool = False
 
     def __attrs_post_init__(self) -> None:
         self.sequence, self._interval = self.response.cseq.number, self.core.times.t1
 
     def start(self, now: float) -> None:
         self.server.respond(self.response, now)
-        self.core.timers.set(self, _Timer.AGAIN, now + self._interval)
-        self.core.timers.set(self, _Timer.GIVE_UP, now + self.core.times.patience)
+        self.core.timers.after(self, _Timer.AGAIN, self._interval, now)
 
     def acknowledged(self) -> None:
-        self.core.timers.cancel(self, *_Timer)
+        self.core.timers.cancel(self, *_TIMERS)
 
     def fire(self, timer: Symbol, now: float) -> None:
         if timer is _Timer.AGAIN:
             self.server.respond(self.response, now)
+            if not self._repeated:  # only now: most never need it
+                self._repeated = True
+                wait = self.core.times.patience - self._interval
+                self.core.timers.set(self, _Timer.GIVE_UP, now + wait)
             self._interval = min(2 * self._interval, self.core.times.t2)
             self.core.timers.set(self, _Timer.AGAIN, now + self._interval)
         else:
