@@ -12,6 +12,7 @@ from siptg.rtp.codecs import named
 from siptg.rtp.digits import Way
 from siptg.rtp.inband import ToneReceiver
 from siptg.rtp.offer import Agreed, Direction, MediaTerms, Negotiator, Sdes
+from siptg.rtp.offer.negotiator import State
 from siptg.rtp.packet import RtpPacket
 from siptg.rtp.path import MediaPath, open_pair
 from siptg.rtp.session import Hearing, RtpSession
@@ -150,6 +151,8 @@ class MediaStream:
         return made
 
     def answer(self, offer: bytes) -> bytes:
+        if self._negotiator.state is State.REOFFERED:
+            self._negotiator.refused()  # else signalling would not have let theirs through
         answer = self._negotiator.answer(offer)
         self._agree()
         return answer
