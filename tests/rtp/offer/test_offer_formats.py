@@ -37,6 +37,8 @@ def test_g722_is_g722_whichever_clock_they_say(clock: int) -> None:
     us = end(G722)
     answer = us.answer(audio("9", f"rtpmap:9 G722/{clock}"))
     assert b"a=rtpmap:9 G722/8000\r\n" in answer and agreed(us).codec == G722
+    with pytest.raises(SdpError, match="no codec"):
+        us.answer(audio("9", "rtpmap:9 G722/48000"))
 
 
 @pytest.mark.rfc(7587, "7")

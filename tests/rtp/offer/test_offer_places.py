@@ -72,6 +72,10 @@ def test_rtcp_of_reduced_size_is_taken_where_it_is_offered() -> None:
     assert not section(us.answer(audio("0"))).has("rtcp-rsize")
     a, b = talk(end(PCMU, feedback=True), end(PCMU))
     assert a.reduced_size and b.reduced_size
+    us = end(PCMU)
+    us.offer()
+    us.accept(audio("0", "rtcp-rsize"))
+    assert not agreed(us).reduced_size, "nobody offered it"
     assert not section(end(PCMU, feedback=True, reduced_size=False).offer()).has("rtcp-rsize")
     a, b = talk(end(PCMU, feedback=True), end(PCMU, reduced_size=False))
     assert not a.reduced_size and not b.reduced_size

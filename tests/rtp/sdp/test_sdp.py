@@ -158,6 +158,7 @@ def test_a_packet_length_is_a_number_or_nothing(text: str, value: int | None) ->
         ("IN IP6 2001:db8::1", "2001:db8::1", 6, True),
         ("IN IP6 fe80::1%eth0", "fe80::1%eth0", 6, True),
         ("IN IP4 phone-1.example.com", "phone-1.example.com", 0, True),
+        ("IN IP4 ffm.example.com", "ffm.example.com", 0, True),
         ("XX IP4 192.0.2.1", "192.0.2.1", 0, False),
         ("IN X25 phone", "phone", 0, False),
         ("IN IP9 2001:x::1", "2001:x::1", 0, False),
