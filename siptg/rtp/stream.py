@@ -151,9 +151,12 @@ class MediaStream:
         return made
 
     def answer(self, offer: bytes) -> bytes:
-        if self._negotiator.state is State.REOFFERED:
-            self._negotiator.refused()  # else signalling would not have let theirs through
-        answer = self._negotiator.answer(offer)
+        negotiator = self._negotiator
+        if negotiator.state is State.REOFFERED:
+            # signalling asks while no offer of ours is under way: the last one was refused, or was
+            # in the way of theirs (491)
+            negotiator.refused()
+        answer = negotiator.answer(offer)
         self._agree()
         return answer
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import select
 import socket
 import struct
@@ -19,6 +20,8 @@ from collections.abc import Callable
 Address = tuple[str, int]
 Receive = Callable[[bytes, Address, float], None]
 """Datagram, where it came from, when (monotonic seconds)."""
+
+log = logging.getLogger(__name__)
 
 LARGEST = 2048
 """Bytes of a datagram: what is longer is cut, and is no media."""
@@ -205,7 +208,10 @@ class Poller:
             for number, _event in ready:
                 wire = wires.get(number)
                 if wire is not None:  # else what another one brought has closed it
-                    wire.read(offset)
+                    try:
+                        wire.read(offset)
+                    except Exception:  # one call's fault must not silence the others
+                        log.exception("a datagram broke whoever took it")
             count += len(ready)
         return count
 

@@ -25,9 +25,7 @@ class CallAudio:
         chance = random.SystemRandom() if seed is None else random.Random(seed)
         self._up = False
         self._send_rtcp: Callable[[bytes], None] | None = None
-        self.session = RtpSession(
-            _nowhere, self._out_rtcp, chance, time.monotonic(), effort=effort
-        )
+        self.session = RtpSession(_nowhere, self._out_rtcp, chance, time.monotonic(), effort=effort)
         self.receive = self.session.receive
         """An RTP packet, decrypted, and when it came; False where it is none of this call's."""
         self.receive_rtcp = self.session.receive_rtcp

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
+import struct
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, cast
@@ -42,7 +44,12 @@ class _Port:
         if media is not None and 127 < data[0] < 192:
             media(data, arrived)
         else:
-            self.protocol.datagram_received(data, source)
+            try:
+                self.protocol.datagram_received(data, source)
+            except (struct.error, LookupError, AssertionError):
+                # aioice takes some lengths and attributes for granted, and anybody may send it
+                # others; the beat of all calls must not end by that
+                self._ice.garbage += 1
 
     def get_extra_info(self, name: str) -> Any:
         return {"sockname": self.wire.address}.get(name)
@@ -78,6 +85,8 @@ class CallIce(Connection):
             transport_policy=TransportPolicy.ALL if p2p else TransportPolicy.RELAY,
         )
         self.heard = 0.0
+        self.garbage = 0
+        """Datagrams that are no STUN as it should be."""
         self.media: Media | None = None
         """Takes SRTP as soon as there are keys for it."""
         self._chosen = addresses
@@ -131,9 +140,10 @@ class CallIce(Connection):
         for port in self._ports:
             port.wire.give_to(poller)
 
-    def request_received(self, *args: Any, **named: Any) -> None:
+    def check_incoming(self, *args: Any, **named: Any) -> None:
+        """A request of good integrity: anybody can send another one."""
         self.heard = time.monotonic()
-        super().request_received(*args, **named)
+        super().check_incoming(*args, **named)
 
     def lines(self) -> tuple[str, ...]:
         """Our candidates as messages carry them."""
@@ -146,6 +156,8 @@ class CallIce(Connection):
         """A candidate of theirs; False for one that we cannot use: TCP, a name, nonsense."""
         try:
             candidate = Candidate.from_sdp(line.removeprefix("candidate:"))
+            if not candidate.host.endswith((".local", ".reflector")):
+                ipaddress.ip_address(candidate.host)
         except (ValueError, IndexError, AssertionError):
             return False
         if candidate.transport.lower() != "udp" or candidate.host.endswith(

@@ -318,6 +318,27 @@ async def test_a_failed_offer_changes_nothing(hours: Time) -> None:
         good(pair)
 
 
+@pytest.mark.rfc(3261, "14.1")
+async def test_an_offer_that_came_to_nothing_does_not_stand_in_the_way_of_theirs(
+    hours: Time,
+) -> None:
+    """Refused, or crossed by theirs: signalling says 491, and one of both tries again."""
+    async with ends(hours) as pair:
+        pair.agree()
+        pair.talk(60)
+        pair.a.hold(True)
+        pair.a.offer()  # 488
+        pair.agree(pair.b)
+        assert pair.b.held_by_remote  # for that is what a wants
+        pair.a.hold(False)
+        pair.a.offer()
+        pair.b.offer()  # glare
+        pair.agree(pair.b)
+        pair.agree(pair.a)
+        pair.talk(60)
+        good(pair)
+
+
 @pytest.mark.parametrize("policy", [Policy.PLAIN, Policy.SDES])
 async def test_thirty_agreements_in_a_row_leave_no_trace(hours: Time, policy: Policy) -> None:
     terms = wants(PCMU, OPUS, security=policy)

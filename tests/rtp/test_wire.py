@@ -101,6 +101,25 @@ async def test_what_one_datagram_closes_is_not_read_any_more() -> None:
     poller.close()
 
 
+async def test_who_breaks_over_a_datagram_does_not_stop_the_others(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def breaks(data: bytes, source: Address, arrived: float) -> None:
+        raise KeyError(data)
+
+    async with wire_and_sender() as (wire, sender, heard):
+        bad, poller = Wire(open_socket((LOOPBACK, 0)), breaks), Poller()
+        for one in (bad, wire):
+            one.give_to(poller)
+        for _ in range(2):
+            sender.sendto(b"x", bad.address)
+            sender.sendto(b"x", wire.address)
+            poller.fetch()
+        assert len(heard) == 2 and "broke whoever took it" in caplog.text
+        bad.close()
+        poller.close()
+
+
 async def test_a_port_where_nobody_listens_is_counted_and_does_no_harm() -> None:
     async with wire_and_sender() as (wire, sender, _):
         nobody = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
