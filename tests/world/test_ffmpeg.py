@@ -28,7 +28,7 @@ KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNk"
 """Thirty bytes of nobody in particular."""
 SPOKEN = [
     *("pcmu", "pcma", "g722", "opus", "gsm", "l16/8000", "l16/16000", "l16/48000"),
-    *("g726-32", "g726-24", "g726-16", "aal2-g726-32", "aal2-g726-24", "aal2-g726-16"),
+    *("g726-32", "g726-16", "aal2-g726-32"),
 ]
 
 
