@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.rtp.playout.test_jitter import Counting
 
 from siptg.rtp.audio import Samples
 from siptg.rtp.codecs import CODECS, OPUS, PCMU
 from siptg.rtp.codecs.opus import OpusEncoder
 from siptg.rtp.packet import RtpPacket
 from siptg.rtp.playout.playout import Playout
+from tests.rtp.playout.test_jitter import Counting
 from tests.support import net
 
 RATE = 8000

@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
-from tests.rtp.playout.test_jitter import Counting, packet
 
 from siptg.rtp.audio import Samples
 from siptg.rtp.codecs import OPUS, PCMU
 from siptg.rtp.codecs.opus_packet import duration
 from siptg.rtp.packet import RtpPacket
 from siptg.rtp.playout.playout import Playout
+from tests.rtp.playout.test_jitter import Counting, packet
 from tests.support import net
 
 Passing = Callable[[int], bool]
