@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from siptg.rtp.recording.plan import recorder
+from siptg.rtp.recording import recorder
 from siptg.rtp.sounds import player
 from tests.support.background import ByHand
 from tests.support.streams import MODULES, Time

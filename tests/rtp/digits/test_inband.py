@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from siptg.rtp.audio import Samples
+from siptg.rtp.digits import tonepair
+from siptg.rtp.digits import tones as inband
 from siptg.rtp.digits.keypad import Key
 from siptg.rtp.digits.tones import ToneReceiver, ToneSender
-from siptg.rtp.digits.ways import tonepair
-from siptg.rtp.digits.ways import tones as inband
 from tests.support import voices
 from tests.support.tonepairs import HZ, KEYS, Line, companded, frames, keys_in, listen, strength
 

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from siptg.rtp.audio import Samples
+from siptg.rtp.recording import recorder as module
 from siptg.rtp.recording.plan import Pauses, Plan, Recording, Sides
-from siptg.rtp.recording.plan import recorder as module
 from siptg.rtp.recording.recorder import Recorder
 from siptg.rtp.sounds.background import Background
 from siptg.rtp.sounds.goertzel import level
