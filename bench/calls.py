@@ -33,8 +33,8 @@ from siptg.rtp.clock import MediaClock
 from siptg.rtp.codecs import CODECS
 from siptg.rtp.packet import HEADER
 from siptg.rtp.sdp import SessionDescription
+from siptg.rtp.sounds.tones import sound
 from siptg.rtp.stream import MediaStream
-from siptg.rtp.tones import sound
 from siptg.rtp.wire import Address, Wire, open_socket
 from siptg.telegram.audio import CallAudio
 from siptg.telegram.media import CallMedia, MediaEvents

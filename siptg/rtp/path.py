@@ -13,12 +13,12 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from siptg.rtp.certificate import Certificate
 from siptg.rtp.clock import MediaClock
+from siptg.rtp.keys.certificate import Certificate
+from siptg.rtp.keys.shield import Shield
 from siptg.rtp.latch import NOWHERE, Latch
 from siptg.rtp.offer import Agreed
 from siptg.rtp.session import RtpSession
-from siptg.rtp.shield import Shield
 from siptg.rtp.stats import StreamStats
 from siptg.rtp.wire import Address, Wire, open_socket
 

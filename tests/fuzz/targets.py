@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from siptg.rtp.codecs import CODECS
-from siptg.rtp.fingerprint import Fingerprint
 from siptg.rtp.offer import MediaTerms, Negotiator, Policy
 from siptg.rtp.sdp import SdpError, SessionDescription
+from siptg.rtp.sdp.fingerprint import Fingerprint
 from siptg.sip.account import SipAccount
 from siptg.sip.auth import Digest
 from siptg.sip.errors import ProtocolError

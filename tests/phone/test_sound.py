@@ -11,9 +11,9 @@ import attrs
 import pytest
 
 from siptg.phone import Call, CallFailed, Digit, Phone
-from siptg.rtp.digits import Digits, Way
-from siptg.rtp.goertzel import Ear
+from siptg.rtp.digits.ways import Digits, Way
 from siptg.rtp.offer import Policy
+from siptg.rtp.sounds.goertzel import Ear
 from siptg.rtp.stream import MediaStream
 from siptg.sip.errors import LocalError
 from tests.phone.test_phone import at, ring
@@ -217,3 +217,30 @@ async def test_who_says_nothing_of_info_is_sent_it_and_who_allows_other_things_i
         for allowed, taken in (((), True), (("BYE", "INFO"), True), (("BYE",), False)):
             session._usage.peer_allows = frozenset(allowed)
             assert session.takes("INFO") is taken
+
+
+@pytest.mark.rfc(3264, "8")
+@pytest.mark.rfc(3261, "14.1")
+async def test_an_offer_of_ours_that_was_refused_does_not_stop_theirs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with call({}, {}) as (a, b):
+        refused = asyncio.Event()
+
+        def refuse(stream: MediaStream, offer: bytes) -> bytes:
+            refused.set()
+            raise ValueError("not now")
+
+        with monkeypatch.context() as once:
+            once.setattr(MediaStream, "answer", refuse)
+            await a.hold()
+            await asyncio.wait_for(refused.wait(), 2)
+            await asyncio.sleep(0.1)  # the 488 has to be back: glare is another story
+        await b.hold()
+        async with asyncio.timeout(2):
+            while not a.audio.held_by_remote:
+                await asyncio.sleep(0.01)
+        await b.hold(False)
+        async with asyncio.timeout(2):
+            while a.audio.held_by_remote:
+                await asyncio.sleep(0.01)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from siptg.rtp import player, recorder
+from siptg.rtp.recording import recorder
+from siptg.rtp.sounds import player
 from tests.support.background import ByHand
 from tests.support.streams import MODULES, Time
 

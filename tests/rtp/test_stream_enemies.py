@@ -16,7 +16,7 @@ import pytest
 
 from siptg.rtp.offer import Policy
 from siptg.rtp.packet import RtpPacket
-from siptg.rtp.rtcp import Goodbye, ReceiverReport, SenderReport, compound
+from siptg.rtp.rtcp.packets import Goodbye, ReceiverReport, SenderReport, compound
 from siptg.rtp.stream import MediaStream
 from siptg.rtp.wire import Address
 from tests.support.streams import Ends, Time, ends, loud, plain_socket, received, spray, wants

@@ -20,11 +20,11 @@ from siptg.rtp import path, stream, wire
 from siptg.rtp.audio import Frame, Samples
 from siptg.rtp.clock import TURNS, MediaClock
 from siptg.rtp.codecs import PCMU, Codec
-from siptg.rtp.fingerprint import Fingerprint
 from siptg.rtp.offer import MediaTerms, Policy
 from siptg.rtp.packet import RtpPacket
+from siptg.rtp.sdp.fingerprint import Fingerprint
+from siptg.rtp.sounds.tones import tone
 from siptg.rtp.stream import MediaStream
-from siptg.rtp.tones import tone
 from siptg.rtp.wire import Address
 from siptg.telegram import audio
 from tests.support.joined import Windows, windows

@@ -15,7 +15,7 @@ from siptg.rtp.codecs import OPUS, PCMU
 from siptg.rtp.codecs.opus_packet import corrects
 from siptg.rtp.effort import Effort
 from siptg.rtp.packet import RtpPacket
-from siptg.rtp.rtcp import Goodbye, ReceiverReport, ReportBlock, SenderReport, parse
+from siptg.rtp.rtcp.packets import Goodbye, ReceiverReport, ReportBlock, SenderReport, parse
 from siptg.telegram import audio
 from siptg.telegram.audio import CallAudio
 from siptg.telegram.signalling import OPUS_TYPE

@@ -25,7 +25,9 @@ PROGRAM = Path(__file__).with_name("pjsua_program.py")
 
 
 class Pjsua:
-    """`options` are those of the program: transport, hz, prack, timer, answer, certificate."""
+    """`options` are those of the program: transport, hz, prack, timer, answer, certificate, codec,
+    srtp ("optional", "mandatory").
+    """
 
     def __init__(self, *, folder: Path, **options: object) -> None:
         if importlib.util.find_spec("pjsua2") is None:

@@ -29,6 +29,11 @@ TRANSPORTS = {
     "tcp": pj.PJSIP_TRANSPORT_TCP,
     "tls": pj.PJSIP_TRANSPORT_TLS,
 }
+SRTP = {
+    "": pj.PJMEDIA_SRTP_DISABLED,
+    "optional": pj.PJMEDIA_SRTP_OPTIONAL,
+    "mandatory": pj.PJMEDIA_SRTP_MANDATORY,
+}
 FOLDER = Path(tempfile.mkdtemp())
 
 
@@ -133,6 +138,9 @@ def settings(options: dict[str, Any], port: int) -> Any:
     account.idUri = f"sip:pjsua@127.0.0.1:{port}"
     media, calls = account.mediaConfig, account.callConfig
     media.transportConfig.boundAddress = media.transportConfig.publicAddress = "127.0.0.1"
+    media.srtpUse, media.srtpSecureSignaling = SRTP[options.get("srtp", "")], 0
+    if media.srtpUse:
+        media.srtpOpt.keyings.append(pj.PJMEDIA_SRTP_KEYING_SDES)
     prack, timer = bool(options.get("prack")), bool(options.get("timer"))
     calls.prackUse = pj.PJSUA_100REL_MANDATORY if prack else pj.PJSUA_100REL_NOT_USED
     calls.timerUse = pj.PJSUA_SIP_TIMER_ALWAYS if timer else pj.PJSUA_SIP_TIMER_INACTIVE
@@ -161,7 +169,8 @@ def endpoint_of(options: dict[str, Any], port: int) -> Any:
     endpoint.libStart()
     for codec in endpoint.codecEnum2():
         name = codec.codecId.lower()
-        endpoint.codecSetPriority(codec.codecId, 255 if name.startswith("pcmu") else 0)
+        wanted = str(options.get("codec", "pcmu"))
+        endpoint.codecSetPriority(codec.codecId, 255 if name.startswith(wanted) else 0)
     return endpoint
 
 

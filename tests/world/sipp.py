@@ -22,6 +22,8 @@ SCENARIOS = Path(__file__).parent / "scenarios"
 SEND = re.compile(r"<send\s+((?:[\w-]+=(?:\"[^\"]*\"|'[^']*')\s*)+)/>")
 ATTRIBUTE = re.compile(r"([\w-]+)=(?:\"([^\"]*)\"|'([^']*)')")
 HOLE = re.compile(r"\{(\w+)(?:=([^}]*))?\}")
+PCMU = {"codec": 0, "rtpmap": "PCMU/8000", "clock": 8000}
+"""The format where a scenario leaves it open; the clock is that of telephone-event."""
 EXITS = {1: "a call failed", 97: "ended early", 99: "no calls", 253: "ended early", 255: "fatal"}
 
 
@@ -84,7 +86,12 @@ class Sipp(Program):
         self.errors = folder / f"{name}-{self.address[1]}.errors"
         file = folder / f"{name}.xml"
         file.write_text(scenario(name))
-        words = {"ear": self.media_port, "caller": (credentials or ["sipp"])[0], **(keys or {})}
+        words = {
+            "ear": self.media_port,
+            "caller": (credentials or ["sipp"])[0],
+            **PCMU,
+            **(keys or {}),
+        }
         self._tcp = transport.startswith("t")
         self._connects = self._tcp and remote is not None
         super().__init__(

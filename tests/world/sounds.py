@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import struct
 import wave
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
 
@@ -71,21 +72,35 @@ def write_ulaw(path: Path, samples: NDArray[np.int16]) -> None:
     path.write_bytes(bytes(ulaw(int(sample)) for sample in samples))
 
 
-def write_digits(path: Path, digits: str, held: int = 8, gap: int = 8) -> None:
+def write_digits(path: Path, digits: str, held: int = 8, gap: int = 8, clock: int = 8000) -> None:
     """A capture of RFC 4733 for SIPp's play_pcap_audio, which puts in addresses of its own.
 
     Each digit is `held` packets of 20 ms with one timestamp, the last of them sent three times.
     """
-    packets, sequence, slot = [], 0, 0
+    packets, sequence, slot, ticks = [], 0, 0, clock // 50
     for digit in digits:
-        begun = slot * 160
+        begun = slot * ticks
         for n in range(held + 2):
             ends = (n >= held - 1) << 7
-            event = struct.pack(">BBH", EVENTS.index(digit), ends | 10, min(n + 1, held) * 160)
+            event = struct.pack(">BBH", EVENTS.index(digit), ends | 10, min(n + 1, held) * ticks)
             head = struct.pack(">BBHII", 0x80, (n == 0) << 7 | 101, sequence, begun, 0x51507)
             packets.append((slot * 0.02, head + event))
             sequence, slot = sequence + 1, slot + 1
         slot += gap
+    write_capture(path, packets)
+
+
+def write_voice(path: Path, coded: bytes, number: int, size: int) -> None:
+    """A capture of what one byte a sample codes, `size` of them in a packet."""
+    packets = []
+    for n in range(len(coded) // size):
+        head = struct.pack(">BBHII", 0x80, (n == 0) << 7 | number, n, n * size, 0x51507)
+        packets.append((n * size / 8000, head + coded[n * size : (n + 1) * size]))
+    write_capture(path, packets)
+
+
+def write_capture(path: Path, packets: Iterable[tuple[float, bytes]]) -> None:
+    """Seconds and RTP, as UDP from nowhere to nowhere."""
     with path.open("wb") as file:
         file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65_535, 1))
         for at, data in packets:
@@ -102,6 +117,8 @@ class RtpEar(asyncio.DatagramProtocol):
 
     def __init__(self) -> None:
         self.port, self.digits, self.packets = 0, "", 0
+        self.held: list[int] = []
+        """How long each digit sounded, in ticks of its clock."""
         self._pressed: set[int] = set()
         self._heard: list[NDArray[np.int16]] = []
 
@@ -123,9 +140,12 @@ class RtpEar(asyncio.DatagramProtocol):
         kind, (_, timestamp) = data[1] & 0x7F, struct.unpack_from(">HI", data, 2)
         if kind == 0:
             self._heard.append(LINEAR[np.frombuffer(data[12:], np.uint8)])
-        elif kind >= 96 and len(data) == 16 and timestamp not in self._pressed:
-            self._pressed.add(timestamp)
-            self.digits += EVENTS[data[12] & 15]
+        elif kind >= 96 and len(data) == 16:
+            if timestamp not in self._pressed:
+                self._pressed.add(timestamp)
+                self.digits += EVENTS[data[12] & 15]
+                self.held.append(0)
+            self.held[-1] = struct.unpack_from(">H", data, 14)[0]
 
     def hz(self) -> float:
         """Loudest frequency of the last second."""

@@ -10,8 +10,8 @@ from siptg.rtp.codecs import Codec
 from siptg.rtp.offer.formats import EVENT, NOISE, Format, Formats
 from siptg.rtp.offer.numbers import Numbers
 from siptg.rtp.offer.terms import MediaTerms
-from siptg.rtp.rtpmap import RtpMap, key_of
 from siptg.rtp.sdp import Attribute
+from siptg.rtp.sdp.rtpmap import RtpMap, key_of
 
 EVENT_TYPES = {8000: 101, 16_000: 102, 48_000: 103}
 """The numbers that telephone-event has in our offers, by clock, where nothing else has them."""
@@ -53,14 +53,14 @@ class Payloads:
 
 
 def offered(terms: MediaTerms, first: Codec | None, numbers: Numbers) -> Payloads:
-    """All codecs, and telephone-event at each of their clocks (RFC 4733 §2.1); `first` is what is
-    agreed on.
+    """All codecs, and telephone-event at each of their clocks (RFC 4733 §2.1), as well as at 8 kHz,
+    for many know no other one whatever they speak; `first` is what is agreed on.
     """
     codecs = sorted(terms.codecs, key=lambda codec: codec != first)
     heard = {numbers.ours(key_of(codec), codec.payload_type): codec for codec in codecs}
     lines = [Line(number, codec.rtpmap, codec.fmtp) for number, codec in heard.items()]
     noise = {_noise(numbers, rate): rate for rate in noisy(codecs) if terms.noise}
-    clocks = dict.fromkeys(codec.clock_rate for codec in codecs)
+    clocks = dict.fromkeys([*(codec.clock_rate for codec in codecs), 8000])
     events = {_event(numbers, rate): rate for rate in clocks if terms.events}
     return Payloads(heard, events, noise, (*lines, *_extras(events, noise, terms)))
 
