@@ -14,7 +14,7 @@ from contextlib import contextmanager
 import attrs
 import pytest
 
-from siptg.rtp.offer import Policy
+from siptg.rtp.offer import Policy, Setup
 from siptg.rtp.packet import RtpPacket
 from siptg.rtp.rtcp.packets import Goodbye, ReceiverReport, SenderReport, compound
 from siptg.rtp.stream import MediaStream
@@ -292,3 +292,32 @@ async def test_a_hostile_peer_costs_little_time(hours: Time) -> None:
         assert (time.process_time() - begun) / 100 < 0.01
         assert pair.a._session.playout is not None
         assert len(pair.a._session.playout.buffer.waiting) <= 500 and count == 1600
+
+
+ALERT = b"\x15\xfe\xfd" + bytes(8) + b"\x00\x02\x02\x28"
+"""Of DTLS, fatal, and in the clear as all is before there are keys."""
+
+
+@pytest.mark.parametrize("part", [Setup.ACTIVE, Setup.PASSIVE])
+async def test_a_handshake_is_not_ended_by_a_stranger_once_the_other_end_was_heard(
+    hours: Time, part: Setup
+) -> None:
+    """Of two ends `b` begins it, or `a`; both are shot at while it lasts."""
+    terms = wants(security=Policy.DTLS)
+    with somebody() as enemy, plain_socket("127.0.0.2") as elsewhere:
+        async with ends(hours, terms, attrs.evolve(terms, setup=part)) as pair:
+            told: list[str] = []
+            pair.a.on_failure = pair.b.on_failure = told.append
+            pair.agree()
+            first, second = (pair.b, pair.a) if part is Setup.ACTIVE else (pair.a, pair.b)
+            elsewhere.sendto(ALERT, first.address)  # it knows to whom it spoke
+            async with asyncio.timeout(5):
+                while not second._path._dtls_from:
+                    await asyncio.sleep(0)
+            for _ in range(3):
+                enemy.sock.sendto(ALERT, second.address)
+            await pair.shake()
+            assert told == []
+            pair.talk(60)
+            tones(pair, 40)
+            assert pair.a.stats.elsewhere + pair.b.stats.elsewhere == 4

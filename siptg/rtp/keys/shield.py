@@ -39,6 +39,11 @@ class Shield:
         return self.srtp is not None or self.plain
 
     @property
+    def active(self) -> bool:
+        """A handshake is under way, or was, that we began."""
+        return self._handshake is not None and self._handshake.client
+
+    @property
     def suite(self) -> str:
         """The RFC's name of it; empty where nothing is encrypted."""
         return self.srtp.suite.name if self.srtp is not None else ""
