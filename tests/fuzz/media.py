@@ -13,17 +13,17 @@ import numpy as np
 
 from siptg.rtp import path
 from siptg.rtp.codecs import CODECS, OPUS, PCMU
-from siptg.rtp.dtmf import DtmfReceiver
-from siptg.rtp.fingerprint import Fingerprint
-from siptg.rtp.inband import ToneReceiver
-from siptg.rtp.keypad import KEYS
+from siptg.rtp.digits.events import DtmfReceiver
+from siptg.rtp.digits.keypad import KEYS
+from siptg.rtp.digits.tones import ToneReceiver
+from siptg.rtp.keys.shield import Shield
+from siptg.rtp.keys.srtp import SUITES, SrtpError, SrtpSession
 from siptg.rtp.offer import Dtls, MediaTerms, Policy, Sdes, Setup
 from siptg.rtp.packet import RtpPacket
-from siptg.rtp.reports import Reports
-from siptg.rtp.rtcp import Other, compound, parse
+from siptg.rtp.rtcp.packets import Other, compound, parse
+from siptg.rtp.rtcp.reports import Reports
+from siptg.rtp.sdp.fingerprint import Fingerprint
 from siptg.rtp.session import Hearing, RtpSession
-from siptg.rtp.shield import Shield
-from siptg.rtp.srtp import SUITES, SrtpError, SrtpSession
 from siptg.rtp.stats import StreamStats, heard, told
 from siptg.rtp.stream import MediaStream
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from siptg.rtp.keys.srtp import SUITES, SrtpSession
 from siptg.rtp.packet import RtpPacket
-from siptg.rtp.rtcp import (
+from siptg.rtp.rtcp.packets import (
     Chunk,
     Goodbye,
     ReceiverReport,
@@ -14,7 +15,6 @@ from siptg.rtp.rtcp import (
     SourceDescription,
     compound,
 )
-from siptg.rtp.srtp import SUITES, SrtpSession
 from tests.fuzz.media import KEY, MEDIA, SEPARATOR
 from tests.sip.torture.messages import SDP, sip
 from tests.sip.torture.test_ours import LEGAL, WRONG
