@@ -76,7 +76,7 @@ class SipLeg:
         try:
             await self._call.press(digit)
         except SipError as error:
-            log.info("! %s: the key %s is lost: %s", self.id, digit, error)
+            log.info("! %s: a key is lost: %s", self.id, error)
 
     async def hangup(self, cause: Cause = Cause.HANGUP) -> None:
         """BYE, CANCEL, or the refusal that fits the cause."""

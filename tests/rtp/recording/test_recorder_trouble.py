@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from siptg.rtp.recording.plan import Plan, track
+from siptg.rtp.recording import track
+from siptg.rtp.recording.plan import Plan
 from siptg.rtp.recording.recorder import MOST_WAITING, Recorder
 from tests.support.background import ByHand
 from tests.support.sides import FORMATS, heard, seconds_of, tags, talk, written

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from siptg.rtp.recording.plan import Plan, Sides, track
+from siptg.rtp.recording import track
+from siptg.rtp.recording.plan import Plan, Sides
 from siptg.rtp.recording.recorder import Recorder
 from siptg.rtp.recording.salvage import recover
 from tests.machines import ROOT
