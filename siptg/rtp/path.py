@@ -198,9 +198,10 @@ class MediaPath:
         where we sent it, but for a NAT's other port.
         """
         target = self.latch.target
-        if source != target and target is not None:
-            if self._dtls_from == target or (self.shield.active and source[0] != target[0]):
-                return False
+        if target not in (None, source) and (
+            self._dtls_from == target or (self.shield.active and source[0] != target[0])
+        ):
+            return False
         self._dtls_from = source
         return True
 
