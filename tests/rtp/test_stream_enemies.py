@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import socket
-import time
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -267,13 +265,12 @@ async def test_a_goodbye_of_theirs_does_not_end_the_sound(hours: Time) -> None:
         assert pair.a.stats.changes == 0
 
 
-async def test_a_hostile_peer_costs_little_time(hours: Time) -> None:
-    """Its own packets, each of another codec, source, time or number: bounded by the burst."""
+async def test_a_hostile_peer_fills_no_more_than_its_buffer(hours: Time) -> None:
+    """Its own packets, each of another source, time or number."""
     chance = random.Random(3)
     async with ends(hours, wants(one_codec=False), wants()) as pair:
         pair.agree()
         pair.talk(20)
-        begun, count = time.process_time(), 0
         for _ in range(100):
             for _ in range(16):
                 data = bytes(
@@ -282,16 +279,14 @@ async def test_a_hostile_peer_costs_little_time(hours: Time) -> None:
                         chance.getrandbits(16),
                         chance.getrandbits(32),
                         chance.getrandbits(32),
-                        os.urandom(160),
+                        chance.randbytes(160),
                     )
                 )
                 pair.b._path._wire.socket.sendto(data, pair.a.address)
-                count += 1
             pair.talk(1, pair.a)
-        # 16 packets and two ends' beat in much less than a beat of 20 ms
-        assert (time.process_time() - begun) / 100 < 0.01
         assert pair.a._session.playout is not None
-        assert len(pair.a._session.playout.buffer.waiting) <= 500 and count == 1600
+        assert len(pair.a._session.playout.buffer.waiting) <= 500
+        assert pair.a.stats.strays + pair.a.stats.changes > 1000
 
 
 ALERT = b"\x15\xfe\xfd" + bytes(8) + b"\x00\x02\x02\x28"

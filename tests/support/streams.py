@@ -15,6 +15,7 @@ from typing import Any
 
 import attrs
 import numpy as np
+import pytest
 
 from siptg.rtp import path, stream, wire
 from siptg.rtp.audio import Frame, Samples
@@ -46,8 +47,12 @@ class Time:
         return real.time()
 
 
-MODULES = (wire, path, stream, audio)
-"""Who looks at the time."""
+def by_hand(patch: pytest.MonkeyPatch) -> Time:
+    """For all who look at it."""
+    made = Time()
+    for module in (wire, path, stream, audio):
+        patch.setattr(module, "time", made)
+    return made
 
 
 @attrs.define(eq=False)
