@@ -176,6 +176,8 @@ class RtpSession:
                 self.stats.garbage += 1
                 return False
             kind, sequence, timestamp, ssrc = packet[:4]
+            if not packet[4] and kind in self._hearing.codecs:
+                return self._receive_nothing(packet, arrived)
         if kind & 0x7F != self._type and not self._known(kind & 0x7F):
             self.stats.garbage += 1
             return False
@@ -189,6 +191,19 @@ class RtpSession:
             self.playout.push(packet, arrived)  # type: ignore[union-attr]
         else:
             self._other(packet, arrived)
+        return True
+
+    def _receive_nothing(self, packet: RtpPacket, arrived: float) -> bool:
+        """A packet without sound, all padding perhaps: it keeps a NAT open, or tries how much goes
+        through. Its number is not missed.
+        """
+        _, sequence, timestamp, ssrc, _, _ = packet
+        if not self._believed(ssrc, sequence, timestamp, arrived):
+            return False
+        self.heard = arrived
+        self.stats.packets_received += 1
+        if self.playout is not None:
+            self.playout.buffer.aside(sequence)
         return True
 
     def receive_rtcp(self, data: bytes, arrived: float) -> None:

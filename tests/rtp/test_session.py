@@ -275,3 +275,28 @@ def test_only_what_is_good_counts_as_heard() -> None:
     assert b.heard == float("-inf")
     say(network, a, b, some(hum(8000), 5))
     assert b.heard == pytest.approx(network.now, abs=0.03)
+
+
+@pytest.mark.parametrize("carried", [False, True])
+def test_a_packet_that_holds_nothing_is_neither_sound_nor_lost(carried: bool) -> None:
+    """All padding: some keep a NAT open by it, some try the network's limits."""
+    network, there = Network(), Way()
+    a, b = network.ends(there)
+    agree(a, b)
+    said, out = hum(8000), list[Frame]()
+    for n in range(100):
+        now = network.beat()
+        if n % 10 == 9:
+            number = a.outbound._sequence
+            a.outbound._sequence = (number + 1) & 0xFFFF
+            head = bytes(RtpPacket(0, number, a.outbound.timestamp, a.ssrc, bytes(3) + b"\4"))
+            there.sent.append(head)
+            network._fly(there.delay, b.receive, b"\xa0" + head[1:])
+        packets = b.pull(now) if carried and n > 50 else ()
+        assert all(packet.payload for packet in packets)
+        out += [] if carried and n > 50 else [b.read(now)]
+        a.write(next(said), now)
+    counted = b.counted()
+    assert counted.lost == counted.concealed == counted.garbage == 0
+    assert counted.packets_received == pytest.approx(108, abs=1)
+    assert heard(join(out[-30:]), 440, 8000).snr > 25
