@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import tempfile
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from bench import figures_media, figures_sip
+from bench import figures_media, figures_sip, stations
 from bench.figure import Figure
 from bench.foreign import ROOT, Bench, Peers
 
@@ -61,6 +62,8 @@ def main() -> None:
         for missing in figure.note.split("; "):
             if " missing: " in missing:
                 console.print(f"{figure.id}: {missing}", style="dim")
+    if any(name.startswith("media.calls") for name in chosen):
+        console.print(asyncio.run(stations.table()))
     if chosen == list(BENCHES):
         REPORT.write_text(json.dumps([figure.as_json() for figure in figures], indent=1) + "\n")
         console.print(f"written to {REPORT.relative_to(ROOT)}")

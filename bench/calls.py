@@ -28,13 +28,14 @@ import attrs
 
 from bench.foreign import loop_runner, on_core
 from siptg.app.bridge import Bridge
+from siptg.app.collector import calm
 from siptg.rtp.audio import AudioPort
 from siptg.rtp.clock import MediaClock
 from siptg.rtp.codecs import CODECS
 from siptg.rtp.packet import HEADER
 from siptg.rtp.sdp import SessionDescription
+from siptg.rtp.sounds.tones import sound
 from siptg.rtp.stream import MediaStream
-from siptg.rtp.tones import sound
 from siptg.rtp.wire import Address, Wire, open_socket
 from siptg.telegram.audio import CallAudio
 from siptg.telegram.media import CallMedia, MediaEvents
@@ -215,6 +216,7 @@ async def measure(pipe: Connection, calls: int, seconds: float, codec: str) -> F
             engines[number].receive(text)
 
     asyncio.get_running_loop().add_reader(pipe.fileno(), hear)
+    calm()  # as `siptg run` does, before there are calls
     async with MediaClock() as clock:
         before = 0.0
         for number in range(calls):
@@ -223,7 +225,6 @@ async def measure(pipe: Connection, calls: int, seconds: float, codec: str) -> F
                 before = resident()
             await set_up(pipe, number, phones, engines, clock, codec)
         gc.collect()
-        gc.freeze()
         kilobytes = (resident() - before) / max(1, calls - 1)
         await asyncio.sleep(WARM_UP)
         clock.forget_lateness()

@@ -136,6 +136,25 @@ def bytes_per_call(bench: Bench) -> Figure:
     )
 
 
+def growth(bench: Bench) -> Figure:
+    def measure() -> float:
+        found = ours("bench.streams", seconds=900)
+        if found["files"][1] > found["files"][0]:
+            raise RuntimeError(f"open files grew: {found['files']}")
+        return float(found["growth"])
+
+    return compare(
+        "media.growth",
+        "ratio",
+        measure,
+        {},
+        note="memory after 10,000 calls over that after 1,000; no socket or file is left open",
+        more_is_better=False,
+        rounds=1,
+        step=bench.step,
+    )
+
+
 def _delay(kind: str, note: str) -> Callable[[Bench], Figure]:
     def run(bench: Bench) -> Figure:
         return compare(
@@ -172,5 +191,6 @@ BENCHES = {
     "media.delay_ms_calm": (_delay("calm", "G.711 decoded and encoded, by tone onset"), ROUNDS),
     "media.delay_ms_rough": (_delay("rough", "the same with 30 ms of jitter and 2 % loss"), ROUNDS),
     "media.bytes_per_call": (bytes_per_call, ROUNDS),
+    "media.growth": (growth, 1),
     "telegram.call_setup_ms": (call_setup, ROUNDS),
 }

@@ -23,10 +23,10 @@ from rich.table import Table
 from bench.figure import rounded
 from siptg.rtp.audio import Frame
 from siptg.rtp.codecs import OPUS, PCMU, Codec
+from siptg.rtp.keys.srtp import SUITES, SrtpSession
 from siptg.rtp.packet import HEADER
 from siptg.rtp.session import Hearing, RtpSession
-from siptg.rtp.srtp import SUITES, SrtpSession
-from siptg.rtp.tones import sound
+from siptg.rtp.sounds.tones import sound
 from siptg.rtp.wire import Poller, Wire, open_socket
 
 BEATS, ROUNDS = 2000, 5

@@ -13,4 +13,4 @@ class Row:
     code: str
     """A file of the table's room (siptg/sip, siptg/rtp), or a path from the root."""
     more: tuple[str, ...] = ()
-    """Test files that prove it as a whole."""
+    """Test files, from `tests/`, that prove it as a whole."""

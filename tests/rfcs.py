@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 from functools import cache
-from pathlib import Path
 
 from tests.machines import ROOT
 from tests.rfc_media import MEDIA
@@ -70,9 +69,8 @@ def tests_of(row: Row) -> list[str]:
         if rfc == row.rfc
         and (not section or section == row.section or section.startswith(row.section + "."))
     ]
-    for file in row.more:
-        tree = ast.parse((ROOT / file).read_text())
-        name = Path(file).relative_to("tests").as_posix()
+    for name in row.more:
+        tree = ast.parse((ROOT / "tests" / name).read_text())
         found += [
             f"{name}::{node.name}"
             for node in tree.body

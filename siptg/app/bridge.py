@@ -2,12 +2,14 @@
 
 This is the middle of the product. A Telegram user and a PBX are both a `Leg`; whatever one of them
 does is told to the other in neutral words, and at each beat of the media clock one frame goes each
-way, at the rate of the leg that cannot choose (`join_rates`).
+way, at the rate of the leg that cannot choose (`join_rates`); where neither can, the higher is
+resampled.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterator
 from typing import Protocol, cast
 
@@ -16,6 +18,7 @@ import attrs
 from siptg.app.causes import Cause
 from siptg.app.legs import Answered, Digit, Ended, Held, Leg, LegEvent, Ringing
 from siptg.rtp.audio import AudioPort, Carrier, Frame, join_rates, silence
+from siptg.rtp.sounds.resample import Adapted
 
 Sounds = Callable[[int], Iterator[Frame]]
 """Makes a sound at a given rate."""
@@ -53,6 +56,8 @@ class Bridge:
     """Sees every event of both legs before it is passed on: cards and records hang on it."""
     ears: list[Ear] = attrs.field(factory=list)
     """Each is given what `a` and `b` said, beat by beat: recorders."""
+    _adapted: tuple[AudioPort, Adapted] | None = attrs.field(default=None, init=False)
+    """A port that cannot be tuned, and what stands for it."""
     _carrying: bool = attrs.field(default=False, init=False)
     _ringing: bool = attrs.field(default=False, init=False)
     _answered: bool = attrs.field(default=False, init=False)
@@ -71,7 +76,7 @@ class Bridge:
             self._carry(*carriers)
             return
         if a.rate != b.rate:
-            join_rates(a, b)
+            a, b = self._joined(a, b)
         if self._carrying:
             self._carrying = False
             _prime(a, b)
@@ -93,6 +98,17 @@ class Bridge:
         if not self._carrying:
             self._carrying = one.between_packets and other.between_packets
         return (one, other) if self._carrying else None
+
+    def _joined(self, a: AudioPort, b: AudioPort) -> tuple[AudioPort, AudioPort]:
+        """Both at one rate: tuned where one can be, else the higher is resampled."""
+        with contextlib.suppress(ValueError):
+            join_rates(a, b)
+            return a, b
+        high, low = (a, b) if a.rate > b.rate else (b, a)
+        adapted = self._adapted
+        if adapted is None or adapted[0] is not high or adapted[1].rate != low.rate:
+            adapted = self._adapted = high, Adapted(high, low.rate)
+        return (adapted[1], b) if high is a else (a, adapted[1])
 
     def _carry(self, a: Carrier, b: Carrier) -> None:
         from_a, from_b = a.pull(), b.pull()

@@ -88,9 +88,11 @@ def login(
 
 
 async def _serve(settings: Config) -> None:
+    from siptg.app.collector import calm
     from siptg.app.service import Service
 
     async with Service(settings) as service:
+        calm()
         await service.run()
 
 

@@ -169,7 +169,7 @@ def _check(config: Config) -> list[str]:
 def _check_sound(line: LineConfig) -> Iterator[str]:
     # the libraries behind the codecs are slow to load: not for who only asks for help
     from siptg.rtp.codecs import CODECS
-    from siptg.rtp.digits import Way
+    from siptg.rtp.digits.ways import Way
     from siptg.rtp.offer import Policy
 
     policies = [policy.value for policy in Policy]

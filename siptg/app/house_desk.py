@@ -23,7 +23,7 @@ from siptg.app.store import CallRecord, Store, StoreError
 from siptg.app.telegram_leg import CAUSES, TelegramLeg
 from siptg.rtp.audio import Frame
 from siptg.rtp.clock import MediaClock
-from siptg.rtp.tones import sound
+from siptg.rtp.sounds.tones import sound
 from siptg.telegram.cards import Card
 from siptg.telegram.chat import Cards
 from siptg.telegram.client import Account

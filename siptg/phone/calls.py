@@ -13,11 +13,11 @@ import attrs
 from siptg.phone.events import CallFailed, Digit, PhoneEvent
 from siptg.phone.handle import Handle
 from siptg.rtp.audio import Frame, silence
-from siptg.rtp.digits import Way
-from siptg.rtp.recorder import Recorder
-from siptg.rtp.recording import Plan
+from siptg.rtp.digits.ways import Way
+from siptg.rtp.recording.plan import Plan
+from siptg.rtp.recording.recorder import Recorder
+from siptg.rtp.sounds.tones import Sound, sound
 from siptg.rtp.stream import MediaStream
-from siptg.rtp.tones import Sound, sound
 from siptg.sip.events import Ended, Ringing, TransferProgress
 from siptg.sip.identity import Caller, Diverted, caller_of, diversions
 from siptg.sip.session import Session

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from siptg.phone.events import Digit, Held, PhoneEvent, Silent, TransferAsked
 from siptg.rtp.clock import MediaClock
-from siptg.rtp.digits import Way, way
+from siptg.rtp.digits.ways import Way, way
 from siptg.rtp.stream import MediaStream
 from siptg.sip.bodies import dtmf_info
 from siptg.sip.errors import LocalError

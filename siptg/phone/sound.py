@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from siptg.rtp.codecs import named
-from siptg.rtp.digits import Way
-from siptg.rtp.fingerprint import Fingerprint
+from siptg.rtp.digits.ways import Way
 from siptg.rtp.offer.terms import MediaTerms, Policy
 from siptg.rtp.path import certificate
+from siptg.rtp.sdp.fingerprint import Fingerprint
 
 DEFAULT_CODECS = ("pcmu", "pcma", "opus")
 DEFAULT_KEYS = (Way.RFC4733, Way.INFO)

@@ -108,7 +108,11 @@ class MediaClock:
                 self.skipped += missed
                 due += missed * TURN
             self.turn()
-            self.effort.spent((self._now() - begun) / TURN)
+            effort, before = self.effort, self.effort.complexity
+            effort.spent((self._now() - begun) / TURN)
+            if effort.complexity != before:
+                load, now = round(effort.load * 100), effort.complexity
+                log.info("%% the beat takes %d %% of its time: Opus at complexity %d", load, now)
             due += TURN
 
     def turn(self) -> None:

@@ -11,11 +11,11 @@ from siptg.rtp.audio import Frame, Samples
 from siptg.rtp.codecs import Codec, Encoder
 from siptg.rtp.codecs.lengths import Ticks, ticks_of
 from siptg.rtp.codecs.opus import DTX_BYTES
-from siptg.rtp.dtmf import DtmfSender
+from siptg.rtp.digits.events import DtmfSender
+from siptg.rtp.digits.tones import ToneSender
 from siptg.rtp.effort import Effort
-from siptg.rtp.inband import ToneSender
 from siptg.rtp.packet import HEADER, RtpPacket
-from siptg.rtp.sender import Sender
+from siptg.rtp.rtcp.sender import Sender
 
 MOST_JUMP = 48_000 * 3
 """Ticks by which a carried stream may jump before it counts for a new one."""

@@ -13,12 +13,12 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from siptg.rtp.certificate import Certificate
 from siptg.rtp.clock import MediaClock
+from siptg.rtp.keys.certificate import Certificate
+from siptg.rtp.keys.shield import Shield
 from siptg.rtp.latch import NOWHERE, Latch
 from siptg.rtp.offer import Agreed
 from siptg.rtp.session import RtpSession
-from siptg.rtp.shield import Shield
 from siptg.rtp.stats import StreamStats
 from siptg.rtp.wire import Address, Wire, open_socket
 
@@ -184,12 +184,26 @@ class MediaPath:
             if len(self._early) < MOST_EARLY:
                 self._early.append((data, source))
         elif dtls and not self.shield.plain:
-            if not self.shield.ready:
-                self._dtls_from = source
+            if not self.shield.ready and not self._shakes_hands(source):
+                self.latch.refused += 1
+                return
             self.shield.receive_dtls(data, arrived)
             self._watch_handshake()
         else:
             self.session.stats.garbage += 1
+
+    def _shakes_hands(self, source: Address) -> bool:
+        """Whether a handshake goes on with that one. Until there are keys an alert of anybody would
+        end it; so whoever was named is heard alone once it spoke, and to whom we spoke first is
+        where we sent it, but for a NAT's other port.
+        """
+        target = self.latch.target
+        if target not in (None, source) and (
+            self._dtls_from == target or (self.shield.active and source[0] != target[0])
+        ):
+            return False
+        self._dtls_from = source
+        return True
 
     def _receive_rtcp(self, data: bytes, source: Address, arrived: float) -> None:
         known = self.latch.source or self.latch.target
@@ -208,7 +222,7 @@ class MediaPath:
         """Where they are. A name is asked for beside: DNS must not stop the beat."""
         if remote == self._remote:
             return  # what is known of it stands
-        self._remote = remote
+        self._remote, self._dtls_from = remote, None
         if self._asking is not None:
             self._asking.cancel()
             self._asking = None

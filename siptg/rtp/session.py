@@ -15,17 +15,17 @@ import numpy as np
 from siptg.rtp.audio import FRAME_SECONDS, Frame, Samples, silence
 from siptg.rtp.codecs import Codec
 from siptg.rtp.codecs.lengths import ticks_of
-from siptg.rtp.digits import Digits, Way
-from siptg.rtp.dtmf import DtmfReceiver
+from siptg.rtp.digits.events import DtmfReceiver
+from siptg.rtp.digits.tones import ToneReceiver
+from siptg.rtp.digits.ways import Digits, Way
 from siptg.rtp.effort import Effort
-from siptg.rtp.inband import ToneReceiver
-from siptg.rtp.noise import ComfortNoise, Noise
 from siptg.rtp.outbound import Outbound
 from siptg.rtp.packet import RtpPacket
-from siptg.rtp.playout import Playout
-from siptg.rtp.reports import Reports
-from siptg.rtp.resample import Resampler
-from siptg.rtp.sender import Chance
+from siptg.rtp.playout.playout import Playout
+from siptg.rtp.rtcp.reports import Reports
+from siptg.rtp.rtcp.sender import Chance
+from siptg.rtp.sounds.noise import ComfortNoise, Noise
+from siptg.rtp.sounds.resample import Resampler
 from siptg.rtp.stats import StreamStats
 
 CHORES_EVERY = 0.1

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from siptg.rtp.audio import Frame
 from siptg.rtp.clock import MediaClock
 from siptg.rtp.codecs import named
-from siptg.rtp.digits import Way
-from siptg.rtp.inband import ToneReceiver
+from siptg.rtp.digits.tones import ToneReceiver
+from siptg.rtp.digits.ways import Way
 from siptg.rtp.offer import Agreed, Direction, MediaTerms, Negotiator, Sdes
 from siptg.rtp.offer.negotiator import State
 from siptg.rtp.packet import RtpPacket

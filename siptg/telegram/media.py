@@ -16,8 +16,8 @@ from aiortc import RTCCertificate, RTCDataChannel, RTCDataChannelParameters
 from aiortc.rtcdtlstransport import RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport
 from aiortc.rtcsctptransport import RTCSctpCapabilities, RTCSctpTransport
 
-from siptg.rtp.dtls import exported_keys
-from siptg.rtp.srtp import SrtpError, SrtpSession
+from siptg.rtp.keys.dtls import exported_keys
+from siptg.rtp.keys.srtp import SrtpError, SrtpSession
 from siptg.rtp.wire import Poller
 from siptg.telegram.audio import CallAudio
 from siptg.telegram.events import RelayServer

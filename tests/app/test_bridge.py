@@ -25,9 +25,18 @@ def test_the_leg_that_can_choose_follows_the_rate_of_the_other() -> None:
     assert b.audio.rate == 8000
 
 
-def test_two_legs_that_cannot_agree_on_a_rate_are_an_error() -> None:
-    with pytest.raises(ValueError, match="8000 and 16000"):
-        Bridge(PaperLeg("a", rate=8000), PaperLeg("b", rate=16_000)).tick()
+def test_of_two_legs_that_cannot_choose_the_higher_is_resampled() -> None:
+    """PCMU and G.722."""
+    a, b = PaperLeg("a", says=1000, rate=8000), PaperLeg("b", says=-1000, rate=16_000)
+    bridge = Bridge(a, b)
+    for _ in range(20):
+        bridge.tick()
+    assert len(a.audio.heard) == len(b.audio.heard) == 20
+    assert a.audio.heard[-1] == pytest.approx(-1000, abs=10)
+    assert b.audio.heard[-1] == pytest.approx(1000, abs=10)
+    b.audio = TunablePort(rate=16_000)  # another leg took its place
+    bridge.tick()
+    assert b.audio.rate == 8000
 
 
 @pytest.mark.looptime

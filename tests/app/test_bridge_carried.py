@@ -8,7 +8,7 @@ import random
 import numpy as np
 import pytest
 
-from siptg.rtp.codecs import OPUS, PCMA, PCMU, Codec
+from siptg.rtp.codecs import CODECS, OPUS, PCMA, PCMU, Codec
 from siptg.rtp.codecs.opus_packet import duration
 from siptg.rtp.sequence import ahead
 from tests.support.joined import Joined, hum, listen, windows
@@ -238,3 +238,13 @@ def test_levels_pass_unchanged_from_codec_to_codec(codec: Codec, other: Codec) -
     found = windows(sound, joined.there.rate, 1000)
     assert abs(found.level + 20).max() < 0.5 and found.rest.max() < -25
     assert joined.a.rate == joined.b.rate == 8000
+
+
+def test_g722_and_pcmu_are_joined_by_resampling() -> None:
+    g722 = CODECS.get("g722") or pytest.skip("no G.722 in this installation")
+    for codec, other in ((PCMU, g722), (g722, PCMU)):
+        rate = codec.rates[0]
+        joined = Joined(codec, rate, other=other)
+        joined.talk(sine(1000, rate, 4.0).reshape(-1, rate // 50))
+        found = windows(np.concatenate(joined.heard[-100:]), joined.there.rate, 1000)
+        assert abs(found.level + 20).max() < 0.5 and found.rest.max() < -25

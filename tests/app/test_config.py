@@ -9,7 +9,7 @@ import pytest
 from siptg.app.config import ConfigError, load
 from siptg.app.lines import phone_of
 from siptg.rtp.clock import MediaClock
-from siptg.rtp.digits import Way
+from siptg.rtp.digits.ways import Way
 from siptg.rtp.offer import Policy
 
 GOOD = """

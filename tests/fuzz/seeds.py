@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.fuzz.targets import SEPARATOR
+from siptg.rtp.keys.srtp import SUITES, SrtpSession
+from siptg.rtp.packet import RtpPacket
+from siptg.rtp.rtcp.packets import (
+    Chunk,
+    Goodbye,
+    ReceiverReport,
+    ReportBlock,
+    SenderReport,
+    SourceDescription,
+    compound,
+)
+from tests.fuzz.media import KEY, MEDIA, SEPARATOR
 from tests.sip.torture.messages import SDP, sip
 from tests.sip.torture.test_ours import LEGAL, WRONG
 from tests.support.devices import DEVICES
@@ -44,6 +55,37 @@ def conversations() -> list[bytes]:
     ]
 
 
+def media(target: str) -> list[bytes]:
+    """Packets of a call, of keys, reports, sealed ones; descriptions in turn."""
+    if target == "sdp-offer":
+        devices = list(DEVICES.values())
+        pairs = zip(devices, devices[1:] + devices[:1], strict=True)
+        return [SDP, SEPARATOR.join([SDP] * 3), *map(SEPARATOR.join, pairs)]
+    if target == "rtcp":
+        block = ReportBlock(1, 2, 3, 4, 5, 6, 7)
+        names = SourceDescription((Chunk(1, ((1, "me"),)),))
+        reports = [
+            compound([SenderReport(1, 2, 3, 4, 5, (block,)), names]),
+            compound([ReceiverReport(1, (block, block)), names, Goodbye((1,), "end")], 4),
+        ]
+        return [*reports, SEPARATOR.join(reports)]
+    made, suite = [], next(iter(SUITES.values()))
+    session = SrtpSession(suite.name, KEY[-suite.length :], KEY[: suite.length])
+    for n in range(6):
+        for ssrc, kind, payload in (
+            (7, 0, bytes(160)),
+            (8, 111, b"\xf8" * 40),
+            (9, 101, b"\1\x8a\0\xa0"),
+        ):
+            packet = bytes(RtpPacket(kind, n, n * 160, ssrc, payload))
+            if target == "events":
+                packet = bytes(6) + b"\1\1\x8a\0\xa0"
+            if target == "srtp":
+                packet = session.protect(packet)
+            made.append(bytes([len(packet), 0]) + packet + b"\2\2xx")
+    return [b"".join(made[n::4]) for n in range(4)] + [b"".join(made)]
+
+
 def write(folder: Path, target: str) -> Path:
     """A corpus for a target, and beside it the dictionary; the path of the dictionary."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -53,6 +95,8 @@ def write(folder: Path, target: str) -> Path:
     if target == "sdp":
         seeds = [SDP, SDP + b"a=sendonly\r\na=rtpmap:8 PCMA/8000\r\n", b"v=0\r\n"]
         seeds += DEVICES.values()
+    if target in MEDIA:
+        seeds = media(target)
     for n, data in enumerate(seeds):
         (folder / f"{n:03}").write_bytes(data[:4096])
     words = folder.parent / "words.dict"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from siptg.rtp.codecs import CODECS
-from siptg.rtp.fingerprint import Fingerprint
 from siptg.rtp.offer import MediaTerms, Negotiator, Policy
 from siptg.rtp.sdp import SdpError, SessionDescription
+from siptg.rtp.sdp.fingerprint import Fingerprint
 from siptg.sip.account import SipAccount
 from siptg.sip.auth import Digest
 from siptg.sip.errors import ProtocolError
@@ -19,6 +19,7 @@ from siptg.sip.stack import Stack
 from siptg.sip.uri import NameAddr, Uri
 from siptg.sip.usages.invite import InviteSession
 from siptg.sip.usages.registrar import Registrar
+from tests.fuzz.media import MEDIA, SEPARATOR
 from tests.support.wire import PaperMedia
 
 FLOW = Flow("UDP", ("192.0.2.1", 5060), ("192.0.2.2", 5060))
@@ -28,8 +29,6 @@ TERMS = MediaTerms(
     fingerprint=Fingerprint("sha-256", bytes(32).hex(":")),
     noise=True,
 )
-SEPARATOR = b"\n==\n"
-"""Between the messages that one input brings to a stack."""
 
 
 def message(data: bytes) -> None:
@@ -124,4 +123,5 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "sdp": sdp,
     "framing": framing,
     "stack": stack,
+    **MEDIA,
 }

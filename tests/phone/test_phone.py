@@ -15,7 +15,7 @@ import pytest
 
 import siptg
 from siptg.phone import Call, CallFailed, Digit, Held, Incoming, Phone, TransferAsked
-from siptg.rtp.goertzel import Ear
+from siptg.rtp.sounds.goertzel import Ear
 from siptg.sip.account import SipAccount
 from siptg.sip.auth import Digest
 from siptg.sip.ids import Ids

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from siptg.phone import Phone
-from siptg.rtp.goertzel import loudest
-from siptg.rtp.recording import Plan
+from siptg.rtp.recording.plan import Plan
+from siptg.rtp.sounds.goertzel import loudest
 
 
 @pytest.mark.world

@@ -11,9 +11,9 @@ import attrs
 import pytest
 
 from siptg.phone import Call, CallFailed, Digit, Phone
-from siptg.rtp.digits import Digits, Way
-from siptg.rtp.goertzel import Ear
+from siptg.rtp.digits.ways import Digits, Way
 from siptg.rtp.offer import Policy
+from siptg.rtp.sounds.goertzel import Ear
 from siptg.rtp.stream import MediaStream
 from siptg.sip.errors import LocalError
 from tests.phone.test_phone import at, ring

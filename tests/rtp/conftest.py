@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from siptg.rtp import player, recorder
+from siptg.rtp.recording import recorder
+from siptg.rtp.sounds import player
 from tests.support.background import ByHand
-from tests.support.streams import MODULES, Time
+from tests.support.streams import Time, by_hand
 
 
 @pytest.fixture
@@ -21,7 +22,4 @@ def hand(monkeypatch: pytest.MonkeyPatch) -> ByHand:
 @pytest.fixture
 def hours(monkeypatch: pytest.MonkeyPatch) -> Time:
     """The time of streams and wires, by hand."""
-    made = Time()
-    for module in MODULES:
-        monkeypatch.setattr(module, "time", made)
-    return made
+    return by_hand(monkeypatch)

@@ -10,9 +10,9 @@ from functools import cache
 
 import attrs
 
-from siptg.rtp.certificate import Certificate
-from siptg.rtp.dtls import PROFILES, Dtls, State, is_dtls
-from siptg.rtp.srtp import SrtpSession
+from siptg.rtp.keys.certificate import Certificate
+from siptg.rtp.keys.dtls import PROFILES, Dtls, State, is_dtls
+from siptg.rtp.keys.srtp import SrtpSession
 from tests.rtp.srtp_ends import REPORT, rtp
 
 TODAY = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)

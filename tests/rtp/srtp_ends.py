@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from siptg.rtp.srtp import SUITES, Refusal, SrtpError, SrtpSession
+from siptg.rtp.keys.srtp import SUITES, Refusal, SrtpError, SrtpSession
 
 EVERY = pytest.mark.parametrize("suite", SUITES)
 CM = "AES_CM_128_HMAC_SHA1_80"

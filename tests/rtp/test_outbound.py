@@ -7,10 +7,10 @@ import pytest
 
 from siptg.rtp.codecs import CODECS, OPUS, PCMA, PCMU, Codec
 from siptg.rtp.codecs.opus_packet import corrects, duration
+from siptg.rtp.digits.tones import ToneReceiver
 from siptg.rtp.effort import Effort
-from siptg.rtp.inband import ToneReceiver
 from siptg.rtp.outbound import Outbound
-from siptg.rtp.sender import Sender
+from siptg.rtp.rtcp.sender import Sender
 from tests.support.outgoing import (
     EVENT,
     FIRST,

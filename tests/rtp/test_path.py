@@ -10,7 +10,7 @@ import pytest
 
 from siptg.rtp.offer import Policy
 from siptg.rtp.path import open_pair
-from siptg.rtp.rtcp import Goodbye, ReceiverReport, SenderReport, parse
+from siptg.rtp.rtcp.packets import Goodbye, ReceiverReport, SenderReport, parse
 from siptg.rtp.stream import MediaStream
 from tests.support.background import open_files
 from tests.support.streams import LOOPBACK, Time, answer, ends, plain_socket, received, wants

@@ -10,9 +10,9 @@ from contextlib import asynccontextmanager
 import pytest
 
 from siptg.rtp.codecs import named
-from siptg.rtp.fingerprint import Fingerprint
 from siptg.rtp.offer import MediaTerms, Policy
 from siptg.rtp.path import MOST_EARLY, certificate
+from siptg.rtp.sdp.fingerprint import Fingerprint
 from siptg.rtp.stream import MediaStream
 
 HOST = "127.0.0.1"

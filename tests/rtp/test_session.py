@@ -12,12 +12,12 @@ import pytest
 from siptg.rtp.audio import Frame, Samples
 from siptg.rtp.codecs import CODECS, OPUS, PCMA, PCMU, Codec
 from siptg.rtp.codecs.opus_packet import corrects
-from siptg.rtp.digits import Way as KeyWay
-from siptg.rtp.inband import ToneReceiver, ToneSender
-from siptg.rtp.noise import Noise
+from siptg.rtp.digits.tones import ToneReceiver, ToneSender
+from siptg.rtp.digits.ways import Way as KeyWay
 from siptg.rtp.packet import RtpPacket
 from siptg.rtp.session import Hearing
-from siptg.rtp.tones import tone
+from siptg.rtp.sounds.noise import Noise
+from siptg.rtp.sounds.tones import tone
 from tests.support.network import EVENT, Network, Way, agree, losing, say
 from tests.support.sines import heard, vowel
 

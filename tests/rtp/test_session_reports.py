@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from siptg.rtp.codecs import OPUS, PCMU
-from siptg.rtp.inband import ToneReceiver
+from siptg.rtp.digits.tones import ToneReceiver
 from siptg.rtp.packet import RtpPacket
-from siptg.rtp.rtcp import (
+from siptg.rtp.rtcp.packets import (
     Goodbye,
     ReceiverReport,
     ReportBlock,
@@ -24,8 +24,8 @@ from siptg.rtp.rtcp import (
     compound,
 )
 from siptg.rtp.session import Hearing, RtpSession
+from siptg.rtp.sounds.tones import tone
 from siptg.rtp.stats import heard, told
-from siptg.rtp.tones import tone
 from tests.support.network import EPOCH, EVENT, Network, Way, agree, losing, say
 
 SILENCE = np.zeros(160, np.int16)

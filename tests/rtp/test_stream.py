@@ -10,10 +10,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from siptg.rtp.goertzel import Ear
 from siptg.rtp.packet import RtpPacket
+from siptg.rtp.sounds.goertzel import Ear
+from siptg.rtp.sounds.tones import tone
 from siptg.rtp.stream import MediaStream
-from siptg.rtp.tones import tone
 
 
 @asynccontextmanager

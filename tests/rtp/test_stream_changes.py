@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from siptg.rtp.codecs import CODECS, OPUS, PCMA, PCMU, Codec
-from siptg.rtp.digits import Way
-from siptg.rtp.inband import ToneSender
+from siptg.rtp.digits.tones import ToneSender
+from siptg.rtp.digits.ways import Way
 from siptg.rtp.offer import Policy
 from siptg.rtp.packet import RtpPacket
 from siptg.rtp.stream import MediaStream

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import socket
-import time
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,9 +12,9 @@ from contextlib import contextmanager
 import attrs
 import pytest
 
-from siptg.rtp.offer import Policy
+from siptg.rtp.offer import Policy, Setup
 from siptg.rtp.packet import RtpPacket
-from siptg.rtp.rtcp import Goodbye, ReceiverReport, SenderReport, compound
+from siptg.rtp.rtcp.packets import Goodbye, ReceiverReport, SenderReport, compound
 from siptg.rtp.stream import MediaStream
 from siptg.rtp.wire import Address
 from tests.support.streams import Ends, Time, ends, loud, plain_socket, received, spray, wants
@@ -267,13 +265,12 @@ async def test_a_goodbye_of_theirs_does_not_end_the_sound(hours: Time) -> None:
         assert pair.a.stats.changes == 0
 
 
-async def test_a_hostile_peer_costs_little_time(hours: Time) -> None:
-    """Its own packets, each of another codec, source, time or number: bounded by the burst."""
+async def test_a_hostile_peer_fills_no_more_than_its_buffer(hours: Time) -> None:
+    """Its own packets, each of another source, time or number."""
     chance = random.Random(3)
     async with ends(hours, wants(one_codec=False), wants()) as pair:
         pair.agree()
         pair.talk(20)
-        begun, count = time.process_time(), 0
         for _ in range(100):
             for _ in range(16):
                 data = bytes(
@@ -282,13 +279,40 @@ async def test_a_hostile_peer_costs_little_time(hours: Time) -> None:
                         chance.getrandbits(16),
                         chance.getrandbits(32),
                         chance.getrandbits(32),
-                        os.urandom(160),
+                        chance.randbytes(160),
                     )
                 )
                 pair.b._path._wire.socket.sendto(data, pair.a.address)
-                count += 1
             pair.talk(1, pair.a)
-        # 16 packets and two ends' beat in much less than a beat of 20 ms
-        assert (time.process_time() - begun) / 100 < 0.01
         assert pair.a._session.playout is not None
-        assert len(pair.a._session.playout.buffer.waiting) <= 500 and count == 1600
+        assert len(pair.a._session.playout.buffer.waiting) <= 500
+        assert pair.a.stats.strays + pair.a.stats.changes > 1000
+
+
+ALERT = b"\x15\xfe\xfd" + bytes(8) + b"\x00\x02\x02\x28"
+"""Of DTLS, fatal, and in the clear as all is before there are keys."""
+
+
+@pytest.mark.parametrize("part", [Setup.ACTIVE, Setup.PASSIVE])
+async def test_a_handshake_is_not_ended_by_a_stranger_once_the_other_end_was_heard(
+    hours: Time, part: Setup
+) -> None:
+    """Of two ends `b` begins it, or `a`; both are shot at while it lasts."""
+    terms = wants(security=Policy.DTLS)
+    with somebody() as enemy, plain_socket("127.0.0.2") as elsewhere:
+        async with ends(hours, terms, attrs.evolve(terms, setup=part)) as pair:
+            told: list[str] = []
+            pair.a.on_failure = pair.b.on_failure = told.append
+            pair.agree()
+            first, second = (pair.b, pair.a) if part is Setup.ACTIVE else (pair.a, pair.b)
+            elsewhere.sendto(ALERT, first.address)  # it knows to whom it spoke
+            async with asyncio.timeout(5):
+                while not second._path._dtls_from:
+                    await asyncio.sleep(0)
+            for _ in range(3):
+                enemy.sock.sendto(ALERT, second.address)
+            await pair.shake()
+            assert told == []
+            pair.talk(60)
+            tones(pair, 40)
+            assert pair.a.stats.elsewhere + pair.b.stats.elsewhere == 4

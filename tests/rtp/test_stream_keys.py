@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from siptg.rtp.codecs import OPUS, PCMU
+from siptg.rtp.keys.srtp import SUITES
 from siptg.rtp.offer import Policy, Setup
 from siptg.rtp.packet import RtpPacket
-from siptg.rtp.srtp import SUITES
 from siptg.rtp.wire import Wire
 from tests.support.streams import Ends, Time, ends, fingerprint, plain_socket, received, wants
 

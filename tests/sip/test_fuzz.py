@@ -13,8 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.fuzz.media import SEPARATOR
 from tests.fuzz.seeds import conversations
-from tests.fuzz.targets import SEPARATOR, TARGETS, message, stack
+from tests.fuzz.targets import TARGETS, message, stack
 from tests.machines import ROOT
 from tests.sip.torture.test_ours import LEGAL, WRONG
 

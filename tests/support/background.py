@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from siptg.rtp.background import Background
+from siptg.rtp.sounds.background import Background
 
 
 class ByHand(Background):

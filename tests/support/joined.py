@@ -14,7 +14,7 @@ from siptg.rtp.audio import Frame, Samples
 from siptg.rtp.codecs import Codec
 from siptg.rtp.packet import RtpPacket
 from siptg.rtp.session import RtpSession
-from siptg.rtp.tones import tone
+from siptg.rtp.sounds.tones import tone
 from tests.support.network import EVENT, Network, Way, agree
 from tests.support.outgoing import Said
 from tests.support.sines import FULL_SCALE

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from siptg.rtp.audio import Samples
 from siptg.rtp.codecs.codec import Codec, Encoder
 from siptg.rtp.packet import RtpPacket
-from siptg.rtp.playout import Playout
+from siptg.rtp.playout.playout import Playout
 
 Arrival = tuple[float, RtpPacket]
 AnyCodec = Codec

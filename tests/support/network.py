@@ -12,7 +12,7 @@ import attrs
 from siptg.rtp.audio import Frame
 from siptg.rtp.codecs import PCMU, Codec
 from siptg.rtp.packet import RtpPacket
-from siptg.rtp.rtcp import Packet, parse
+from siptg.rtp.rtcp.packets import Packet, parse
 from siptg.rtp.session import Hearing, RtpSession
 
 BEAT = 0.02

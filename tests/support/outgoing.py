@@ -13,9 +13,9 @@ from siptg.rtp.codecs import PCMU, Codec, Encoder
 from siptg.rtp.codecs.codec import MendsNothing
 from siptg.rtp.outbound import Outbound
 from siptg.rtp.packet import RtpPacket
-from siptg.rtp.sender import Sender
+from siptg.rtp.rtcp.sender import Sender
 from siptg.rtp.sequence import ahead
-from siptg.rtp.tones import tone
+from siptg.rtp.sounds.tones import tone
 
 EVENT = 101
 FIRST, STAMP = 65_530, 2**32 - 400

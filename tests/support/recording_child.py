@@ -12,9 +12,9 @@ import sys
 import time
 from pathlib import Path
 
-from siptg.rtp.recorder import Recorder
-from siptg.rtp.recording import Plan
-from siptg.rtp.tones import sound
+from siptg.rtp.recording.plan import Plan
+from siptg.rtp.recording.recorder import Recorder
+from siptg.rtp.sounds.tones import sound
 from tests.support.sides import FORMATS, LEFT, RIGHT
 
 

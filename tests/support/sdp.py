@@ -8,9 +8,9 @@ from typing import Any
 import attrs
 
 from siptg.rtp.codecs import OPUS, PCMA, PCMU, Codec
-from siptg.rtp.fingerprint import Fingerprint
 from siptg.rtp.offer import Agreed, MediaTerms, Negotiator
 from siptg.rtp.sdp import MediaSection, SessionDescription
+from siptg.rtp.sdp.fingerprint import Fingerprint
 
 G722 = attrs.evolve(PCMU, name="G722", payload_type=9, rates=(16_000,))
 L16 = attrs.evolve(PCMU, name="L16", payload_type=117, clock_rate=16_000, rates=(16_000,))

@@ -9,10 +9,10 @@ import av
 import numpy as np
 
 from siptg.rtp.audio import Samples
-from siptg.rtp.goertzel import level
-from siptg.rtp.recorder import Recorder
-from siptg.rtp.recording import Recording
-from siptg.rtp.tones import sound
+from siptg.rtp.recording.plan import Recording
+from siptg.rtp.recording.recorder import Recorder
+from siptg.rtp.sounds.goertzel import level
+from siptg.rtp.sounds.tones import sound
 from tests.support.background import ByHand
 
 FORMATS = ["ogg", "wav", "mp3"]

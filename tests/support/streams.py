@@ -15,16 +15,17 @@ from typing import Any
 
 import attrs
 import numpy as np
+import pytest
 
 from siptg.rtp import path, stream, wire
 from siptg.rtp.audio import Frame, Samples
 from siptg.rtp.clock import TURNS, MediaClock
 from siptg.rtp.codecs import PCMU, Codec
-from siptg.rtp.fingerprint import Fingerprint
 from siptg.rtp.offer import MediaTerms, Policy
 from siptg.rtp.packet import RtpPacket
+from siptg.rtp.sdp.fingerprint import Fingerprint
+from siptg.rtp.sounds.tones import tone
 from siptg.rtp.stream import MediaStream
-from siptg.rtp.tones import tone
 from siptg.rtp.wire import Address
 from siptg.telegram import audio
 from tests.support.joined import Windows, windows
@@ -46,8 +47,12 @@ class Time:
         return real.time()
 
 
-MODULES = (wire, path, stream, audio)
-"""Who looks at the time."""
+def by_hand(patch: pytest.MonkeyPatch) -> Time:
+    """For all who look at it."""
+    made = Time()
+    for module in (wire, path, stream, audio):
+        patch.setattr(module, "time", made)
+    return made
 
 
 @attrs.define(eq=False)

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from siptg.rtp.audio import Samples
-from siptg.rtp.inband import ToneReceiver
-from siptg.rtp.keypad import Key
+from siptg.rtp.digits.keypad import Key
+from siptg.rtp.digits.tones import ToneReceiver
 
 Floats = NDArray[np.float64]
 

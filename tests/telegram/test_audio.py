@@ -15,21 +15,18 @@ from siptg.rtp.codecs import OPUS, PCMU
 from siptg.rtp.codecs.opus_packet import corrects
 from siptg.rtp.effort import Effort
 from siptg.rtp.packet import RtpPacket
-from siptg.rtp.rtcp import Goodbye, ReceiverReport, ReportBlock, SenderReport, parse
-from siptg.telegram import audio
+from siptg.rtp.rtcp.packets import Goodbye, ReceiverReport, ReportBlock, SenderReport, parse
 from siptg.telegram.audio import CallAudio
 from siptg.telegram.signalling import OPUS_TYPE
 from tests.support.joined import Joined, PortLeg, SessionPort, hum, windows
 from tests.support.network import Network, agree
 from tests.support.sines import vowel
-from tests.support.streams import Time
+from tests.support.streams import Time, by_hand
 
 
 @pytest.fixture
 def hours(monkeypatch: pytest.MonkeyPatch) -> Time:
-    made = Time()
-    monkeypatch.setattr(audio, "time", made)
-    return made
+    return by_hand(monkeypatch)
 
 
 class Call:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from siptg.phone import Call, Incoming, Phone
-from siptg.rtp.goertzel import Ear
+from siptg.rtp.sounds.goertzel import Ear
 from tests.world.baresip import Baresip
 from tests.world.process import sip_uri
 from tests.world.sounds import loudest, strength

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from siptg.phone import Call, Incoming, Phone
-from siptg.rtp.goertzel import Ear
+from siptg.rtp.sounds.goertzel import Ear
 from siptg.sip.auth import Digest
 from siptg.sip.ids import Ids
 from siptg.sip.usages.registrar import Registrar

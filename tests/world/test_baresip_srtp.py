@@ -11,8 +11,8 @@ import attrs
 import pytest
 
 from siptg.phone import Call, CallFailed, Phone
-from siptg.rtp.goertzel import Ear
-from siptg.rtp.sdes import SUITES
+from siptg.rtp.sdp.sdes import SUITES
+from siptg.rtp.sounds.goertzel import Ear
 from siptg.rtp.stream import MediaStream
 from tests.world.baresip import Baresip
 from tests.world.talk import LISTEN, bob_calls, they_hear, they_part, we_call

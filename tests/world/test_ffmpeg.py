@@ -13,10 +13,10 @@ import pytest
 
 from siptg.rtp.clock import MediaClock
 from siptg.rtp.codecs import CODECS, named
-from siptg.rtp.goertzel import Ear
 from siptg.rtp.offer import MediaTerms, Policy
+from siptg.rtp.sounds.goertzel import Ear
+from siptg.rtp.sounds.tones import sound
 from siptg.rtp.stream import MediaStream
-from siptg.rtp.tones import sound
 from tests.world.ffmpeg import HOST, Listener, Speaker, describe
 from tests.world.process import free_ports
 from tests.world.sounds import strength

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from siptg.rtp.recorder import Recorder
-from siptg.rtp.recording import Plan
-from siptg.rtp.tones import sound
+from siptg.rtp.recording.plan import Plan
+from siptg.rtp.recording.recorder import Recorder
+from siptg.rtp.sounds.tones import sound
 from tests.world.process import need
 from tests.world.sounds import loudest, strength
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from siptg.phone import CallFailed, Phone
-from siptg.rtp.goertzel import Ear
+from siptg.rtp.sounds.goertzel import Ear
 from siptg.sip.registration import RegistrationFailed
 from tests.world.kamailio import Kamailio
 

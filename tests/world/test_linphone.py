@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from siptg.phone import Call, Phone
-from siptg.rtp.goertzel import Ear
+from siptg.rtp.sounds.goertzel import Ear
 from tests.world.linphone import Linphone
 from tests.world.namespace import ADDRESSES
 

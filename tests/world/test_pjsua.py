@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from siptg.phone import Call, Digit, Phone, TransferAsked
-from siptg.rtp.goertzel import Ear
+from siptg.rtp.sounds.goertzel import Ear
 from siptg.sip.transport.tls import TlsSettings
 from tests.phone.test_phone import asked
 from tests.support.agents import certificates

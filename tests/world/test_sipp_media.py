@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from siptg.phone import Phone
-from siptg.rtp.goertzel import Ear
+from siptg.rtp.sounds.goertzel import Ear
 from tests.support.captures import capture
 from tests.world.process import sip_uri
 from tests.world.sipp import Sipp

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from siptg.phone import Incoming, Phone
-from siptg.rtp.goertzel import Ear
+from siptg.rtp.sounds.goertzel import Ear
 from tests.world.process import sip_uri
 from tests.world.sipp import Sipp
 from tests.world.sounds import RtpEar, sine, write_digits, write_ulaw

@@ -10,8 +10,8 @@ import attrs
 import pytest
 
 from siptg.rtp.clock import MediaClock
-from siptg.rtp.goertzel import Ear
-from siptg.rtp.tones import sound
+from siptg.rtp.sounds.goertzel import Ear
+from siptg.rtp.sounds.tones import sound
 from siptg.telegram import events
 from siptg.telegram.calls import TelegramCall
 from siptg.telegram.client import Account

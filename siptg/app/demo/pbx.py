@@ -14,7 +14,7 @@ import time
 from typing import Any
 
 from siptg.phone import Call, CallFailed, Digit, Ended, Incoming, Phone
-from siptg.rtp.goertzel import Ear
+from siptg.rtp.sounds.goertzel import Ear
 from siptg.sip.auth import Digest
 from siptg.sip.ids import Ids
 from siptg.sip.usages.registrar import Registrar

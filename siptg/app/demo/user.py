@@ -7,8 +7,8 @@ from typing import Self
 
 from siptg.app.demo.report import USER_HZ
 from siptg.rtp.clock import MediaClock
-from siptg.rtp.goertzel import Ear
-from siptg.rtp.tones import tone
+from siptg.rtp.sounds.goertzel import Ear
+from siptg.rtp.sounds.tones import tone
 from siptg.telegram.calls import TelegramCall
 from siptg.telegram.events import Answered, Ended
 from siptg.telegram.lab.person import LabPerson

@@ -8,9 +8,9 @@ from typing import TypeAlias
 import attrs
 
 from siptg.rtp.codecs import Codec
-from siptg.rtp.fingerprint import Fingerprint
 from siptg.rtp.offer.direction import Direction
 from siptg.rtp.offer.terms import Setup
+from siptg.rtp.sdp.fingerprint import Fingerprint
 
 
 @attrs.frozen

@@ -8,8 +8,8 @@ import attrs
 
 from siptg.rtp.codecs import Codec
 from siptg.rtp.offer.terms import LENGTHS
-from siptg.rtp.rtpmap import STATIC, RtpMap
 from siptg.rtp.sdp import MediaSection, SessionDescription, number
+from siptg.rtp.sdp.rtpmap import STATIC, RtpMap
 
 EVENT, NOISE = "telephone-event", "CN"
 COMMON_EVENTS = frozenset(range(16))

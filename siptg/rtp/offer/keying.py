@@ -8,11 +8,11 @@ from itertools import count
 
 import attrs
 
-from siptg.rtp.fingerprint import Fingerprint
 from siptg.rtp.offer.agreed import Dtls, Plain, Sdes, Security
 from siptg.rtp.offer.terms import MediaTerms, Setup, Way
-from siptg.rtp.sdes import SUITES, Crypto, usable
 from siptg.rtp.sdp import Attribute, MediaSection, SdpError, SessionDescription
+from siptg.rtp.sdp.fingerprint import Fingerprint
+from siptg.rtp.sdp.sdes import SUITES, Crypto, usable
 
 PROTOCOLS = {
     "RTP/AVP": (Way.PLAIN, Way.SDES, Way.DTLS),

@@ -10,8 +10,8 @@ from siptg.rtp.codecs import Codec
 from siptg.rtp.offer.formats import EVENT, NOISE, Format, Formats
 from siptg.rtp.offer.numbers import Numbers
 from siptg.rtp.offer.terms import MediaTerms
-from siptg.rtp.rtpmap import RtpMap, key_of
 from siptg.rtp.sdp import Attribute
+from siptg.rtp.sdp.rtpmap import RtpMap, key_of
 
 EVENT_TYPES = {8000: 101, 16_000: 102, 48_000: 103}
 """The numbers that telephone-event has in our offers, by clock, where nothing else has them."""

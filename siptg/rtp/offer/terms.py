@@ -7,8 +7,8 @@ import enum
 import attrs
 
 from siptg.rtp.codecs import Codec
-from siptg.rtp.fingerprint import Fingerprint
-from siptg.rtp.sdes import SUITES
+from siptg.rtp.sdp.fingerprint import Fingerprint
+from siptg.rtp.sdp.sdes import SUITES
 
 LENGTHS = (10, 20, 30, 40, 50, 60)
 """Milliseconds that a packet of ours may hold."""

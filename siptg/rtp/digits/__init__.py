@@ -1,0 +1,1 @@
+"""Keys of a telephone: as events, as tones, and one press told once."""

@@ -1,0 +1,1 @@
+"""From packets that come when they come to frames that leave evenly."""

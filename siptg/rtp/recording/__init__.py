@@ -1,0 +1,1 @@
+"""Recordings: files written beside the call, readable after a crash."""

@@ -1,0 +1,1 @@
+"""RTCP: packets, what is known of sources, when to report and what."""

@@ -1,0 +1,1 @@
+"""What is played and mixed: tones, files, noise, beeps over speech."""
