@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from siptg.rtp.codecs import named
 from siptg.rtp.digits.ways import Way
+from siptg.rtp.keys.srtp import SUITES
 from siptg.rtp.offer.terms import MediaTerms, Policy
 from siptg.rtp.path import certificate
 from siptg.rtp.sdp.fingerprint import Fingerprint
@@ -22,7 +23,9 @@ def terms_of(codecs: Sequence[str], ptime: int, encryption: Policy | str) -> Med
     shown = None
     if policy is not Policy.PLAIN:  # who would rather have SDES may yet be offered DTLS
         shown = Fingerprint(*certificate().fingerprint)
-    return MediaTerms(named(codecs), ptime=ptime, security=policy, fingerprint=shown)
+    return MediaTerms(
+        named(codecs), ptime=ptime, security=policy, suites=tuple(SUITES), fingerprint=shown
+    )
 
 
 def policy_of(name: Policy | str) -> Policy:

@@ -54,7 +54,7 @@ def describe(
 class Listener(Program):
     """Decodes what comes to the port in a description, for so many seconds of it."""
 
-    def __init__(self, sdp: str, *, folder: Path, seconds: float = 0.6) -> None:
+    def __init__(self, sdp: str, *, folder: Path, seconds: float = 0.5) -> None:
         need("ffmpeg", "ffmpeg")
         (folder / "call.sdp").write_text(sdp)
         found = re.search(r"^m=audio (\d+)", sdp, re.M)

@@ -146,10 +146,12 @@ async def heard(ear: Ear, ffmpeg: Speaker, hz: float = 880, dbfs: float = -18) -
     """Wait until the tone is there at its level."""
     try:
         async with asyncio.timeout(5):
-            while not (ear.full and abs(ear.hz() - hz) < hz / 50):
+            while not (
+                ear.full
+                and ear.hz() == pytest.approx(hz, rel=0.02)
+                and strength(ear.samples) == pytest.approx(dbfs, abs=1.5)
+            ):
                 await asyncio.sleep(0.05)
-            await asyncio.sleep(0.4)
     except TimeoutError:
-        pytest.fail(f"we hear {ear.hz():.0f} Hz\n{ffmpeg.last_words()}")
-    assert ear.hz() == pytest.approx(hz, rel=0.02)
-    assert strength(ear.samples) == pytest.approx(dbfs, abs=1.5)
+        found = f"{ear.hz():.0f} Hz at {strength(ear.samples):.1f} dBFS"
+        pytest.fail(f"we hear {found}\n{ffmpeg.last_words()}")

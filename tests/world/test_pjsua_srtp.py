@@ -46,8 +46,8 @@ async def test_we_call_and_are_called_encrypted_where_both_can(
 
 @pytest.mark.rfc(6188, "4")
 @pytest.mark.rfc(4568, "7.1.4")
-@pytest.mark.parametrize("suite", ["AES_CM_128_HMAC_SHA1_32", "AES_256_CM_HMAC_SHA1_80"])
-async def test_new_keys_of_each_suite_and_hold_in_mid_call(tmp_path: Path, suite: str) -> None:
+async def test_new_keys_and_hold_in_mid_call(tmp_path: Path) -> None:
+    suite = "AES_256_CM_HMAC_SHA1_80"  # which baresip does not know
     async with (
         Pjsua(folder=tmp_path, answer=True, srtp="mandatory") as bob,
         Phone(listen=LISTEN, encryption="sdes") as phone,

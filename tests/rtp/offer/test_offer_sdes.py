@@ -221,6 +221,16 @@ def test_where_what_stands_will_not_do_any_more_another_way_is_offered() -> None
     us.terms = attrs.evolve(us.terms, security=Policy.DTLS)
     offer = section(us.offer())
     assert offer.protocol == "UDP/TLS/RTP/SAVP" and offer.has("fingerprint")
+    us.terms = attrs.evolve(us.terms, security=Policy.PLAIN)
+    assert section(us.offer()).protocol == "RTP/AVP"
+
+
+def test_what_was_turned_off_in_a_strange_protocol_is_offered_again_in_ours() -> None:
+    us = end(PCMU, security=OPTIONAL)
+    us.answer(audio("0", line(), protocol="RTP/SAVP"))
+    us.answer(said("m=audio 0 RTP/FOO 0"))
+    assert section(us.offer()).protocol == "RTP/AVP"
+    us.accept(audio("0", line(1)))
 
 
 @pytest.mark.rfc(4568, "7.1.4")

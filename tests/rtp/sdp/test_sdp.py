@@ -81,6 +81,8 @@ def test_a_description_may_lack_what_nobody_needs() -> None:
 def test_what_belongs_to_the_session_is_kept_where_it_stands() -> None:
     made = parsed(b"v=0\ns=name\nm=audio 4 RTP/AVP 0\ns=other\no=other\nt=1 2\nv=0\n")
     assert (made.name, made.media[0].lines[0]) == ("name", ("s", "other"))
+    twice = parsed(b"v=0\no=first\no=second\n")
+    assert twice.origin == "first" and b"o=second\r\n" in bytes(twice)
     assert b"s=other\r\n" in bytes(made) and b"v=0\r\n" in bytes(made)[5:]
 
 
