@@ -28,7 +28,7 @@ from siptg.rtp.sounds.noise import ComfortNoise, Noise
 from siptg.rtp.sounds.resample import Resampler
 from siptg.rtp.stats import StreamStats
 
-CHORES_EVERY = 0.1
+CHORES_EVERY = 0.5
 """Seconds between looks at what is not for each beat: reports, keys let go, loss."""
 SURELY_FIRST_ROUND = 1 << 14
 """Packets: numbers begin in the lower half, and not so many are missing among those carried."""
