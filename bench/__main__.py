@@ -13,11 +13,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from bench import figures_media, figures_sip, stations
+from bench import figures_media, figures_sip, page, stations
 from bench.figure import Figure
 from bench.foreign import ROOT, Bench, Peers
-
-REPORT = ROOT / "benchmarks.json"
+from bench.page import REPORT
 
 BENCHES: dict[str, tuple[Callable[[Bench], Figure], int]] = {
     **figures_sip.BENCHES,
@@ -66,7 +65,8 @@ def main() -> None:
         console.print(asyncio.run(stations.table()))
     if chosen == list(BENCHES):
         REPORT.write_text(json.dumps([figure.as_json() for figure in figures], indent=1) + "\n")
-        console.print(f"written to {REPORT.relative_to(ROOT)}")
+        page.main()
+        console.print(f"written to {REPORT.relative_to(ROOT)} and {page.PAGE.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":
