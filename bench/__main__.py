@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from bench import figures_media, figures_sip, page, stations
-from bench.figure import Figure
+from bench.figure import ROUNDS, Figure, Run
 from bench.foreign import ROOT, Bench, Peers
 from bench.page import REPORT
 
@@ -44,7 +44,9 @@ def table(figures: list[Figure]) -> Table:
 def main() -> None:
     options = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     options.add_argument("ids", nargs="*", metavar="ID", help="all, when none is named")
-    chosen = options.parse_args().ids or list(BENCHES)
+    options.add_argument("--rounds", type=int, default=ROUNDS, help="of each, default %(default)s")
+    given = options.parse_args()
+    chosen, Run.rounds = given.ids or list(BENCHES), given.rounds
     if unknown := set(chosen) - set(BENCHES):
         options.error(f"no such benchmark: {', '.join(sorted(unknown))}; there are {[*BENCHES]}")
     console, peers, figures = Console(), Peers(), []

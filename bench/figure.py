@@ -12,6 +12,12 @@ ROUNDS = 5
 Measure = Callable[[], float]
 
 
+class Run:
+    """What holds for all of one run."""
+
+    rounds = ROUNDS
+
+
 class Missing(Exception):
     """A contestant cannot run here; the text says why."""
 
@@ -53,17 +59,18 @@ def compare(
     *,
     note: str = "",
     more_is_better: bool = True,
-    rounds: int = ROUNDS,
+    rounds: int = 0,
     step: Callable[[], None] = lambda: None,
 ) -> Figure:
-    """Let all take turns for `rounds` rounds, so that a busy minute hurts them alike.
+    """Let all take turns for so many rounds, so that a busy minute hurts them alike; 0 stands for
+    as many as the run has.
 
     Whoever fails is out with its reason; `step` is told of each turn.
     """
     contestants: dict[str, Measure] = {"": ours, **peers}
     found: dict[str, list[float]] = {who: [] for who in contestants}
     missing: dict[str, str] = {}
-    for _ in range(rounds):
+    for _ in range(rounds or Run.rounds):
         for who, measure in contestants.items():
             if who not in missing:
                 try:

@@ -12,8 +12,9 @@ from bench.foreign import ROOT
 REPORT, PAGE = ROOT / "benchmarks.json", ROOT / "docs" / "benchmarks.md"
 HEAD = """# What it costs
 
-Made by `make bench`: medians of five rounds in which all take turns on one machine of two cores, {where}. Machines, and hours on a
-shared one, differ by a third and more: compare what stands in one row. `python -m bench.stations` says where the time of a call goes.
+Made by `make bench`: medians of several rounds in which all take turns on one machine of two cores,
+{where}. Machines, and hours on a shared one, differ by a third and more: compare what stands in one
+row. `python -m bench.stations` says where the time of a call goes.
 
 | measured | siptg | unit | others | how |
 |---|---|---|---|---|
