@@ -5,6 +5,7 @@ BIN    := $(VENV)/bin
 PEERS  := sip-tester baresip-core kamailio kamailio-tls-modules linphone-cli sipsak iproute2 libopus0 \
   ffmpeg libgsm1 libspandsp2
 TOOLS  := sipp baresip kamailio linphonec sipsak ip ffmpeg ffprobe
+LIBS   := libgsm.so.1 libspandsp.so.2 libopus.so.0
 
 .PHONY: help venv demo test check bench pictures peers clean
 
@@ -48,7 +49,8 @@ pictures: $(VENV)/.dev            ## docs/states and docs/rfc.md, from tables an
 	$(BIN)/python -m tests.rfcs
 
 peers:            ## the foreign programs that the world tests talk to, where we may install them
-	@if which $(TOOLS) >/dev/null 2>&1; then :; \
+	@if which $(TOOLS) >/dev/null 2>&1 \
+	  && (for lib in $(LIBS); do PATH=$$PATH:/sbin ldconfig -p | grep -q $$lib || exit 1; done); then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  echo "installing $(PEERS)"; \
 	  apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $(PEERS) >/dev/null; \

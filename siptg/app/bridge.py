@@ -56,8 +56,10 @@ class Bridge:
     """Sees every event of both legs before it is passed on: cards and records hang on it."""
     ears: list[Ear] = attrs.field(factory=list)
     """Each is given what `a` and `b` said, beat by beat: recorders."""
-    _adapted: tuple[AudioPort, Adapted] | None = attrs.field(default=None, init=False)
-    """A port that cannot be tuned, and what stands for it."""
+    _adapted: tuple[AudioPort, tuple[int, int], Adapted] | None = attrs.field(
+        default=None, init=False
+    )
+    """A port that cannot be tuned, its rate and the other's, and what stands for it."""
     _carrying: bool = attrs.field(default=False, init=False)
     _ringing: bool = attrs.field(default=False, init=False)
     _answered: bool = attrs.field(default=False, init=False)
@@ -100,15 +102,18 @@ class Bridge:
         return (one, other) if self._carrying else None
 
     def _joined(self, a: AudioPort, b: AudioPort) -> tuple[AudioPort, AudioPort]:
-        """Both at one rate: tuned where one can be, else the higher is resampled."""
-        with contextlib.suppress(ValueError):
-            join_rates(a, b)
-            return a, b
+        """Both at one rate: tuned where one can be, else the higher is resampled. What was found
+        out holds until a rate changes: it is asked at every beat.
+        """
         high, low = (a, b) if a.rate > b.rate else (b, a)
+        rates = high.rate, low.rate
         adapted = self._adapted
-        if adapted is None or adapted[0] is not high or adapted[1].rate != low.rate:
-            adapted = self._adapted = high, Adapted(high, low.rate)
-        return (adapted[1], b) if high is a else (a, adapted[1])
+        if adapted is None or adapted[0] is not high or adapted[1] != rates:
+            with contextlib.suppress(ValueError):
+                join_rates(a, b)
+                return a, b
+            adapted = self._adapted = high, rates, Adapted(high, low.rate)
+        return (adapted[2], b) if high is a else (a, adapted[2])
 
     def _carry(self, a: Carrier, b: Carrier) -> None:
         from_a, from_b = a.pull(), b.pull()

@@ -12,10 +12,10 @@ import attrs
 
 from siptg.phone.calls import Incoming, Outgoing
 from siptg.phone.handle import Handle
-from siptg.phone.sound import DEFAULT_CODECS, DEFAULT_KEYS, terms_of, ways_of
+from siptg.phone.sound import DEFAULT_KEYS, terms_of, ways_of
 from siptg.rtp.clock import MediaClock
 from siptg.rtp.offer.terms import Policy
-from siptg.rtp.stream import MediaStream
+from siptg.rtp.stream import DEFAULT_CODECS, MediaStream
 from siptg.sip.account import SipAccount
 from siptg.sip.agent import UserAgent
 from siptg.sip.auth import Digest

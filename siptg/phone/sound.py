@@ -11,7 +11,6 @@ from siptg.rtp.offer.terms import MediaTerms, Policy
 from siptg.rtp.path import certificate
 from siptg.rtp.sdp.fingerprint import Fingerprint
 
-DEFAULT_CODECS = ("pcmu", "pcma", "opus")
 DEFAULT_KEYS = (Way.RFC4733, Way.INFO)
 
 

@@ -62,7 +62,7 @@ class Outbound:
         self._codec: Codec | None = None
         self._type = self._event_type = self._loss = 0
         self._fmtp = ""
-        self._rate = self._ticks = self._event_ticks = 0
+        self._rate = self._ticks = 0
         self._opus: Adaptable | None = None
         """The encoder, where it follows effort and loss."""
         self._ptime = 20

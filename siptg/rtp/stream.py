@@ -21,7 +21,7 @@ from siptg.rtp.wire import Address
 
 SILENT_AFTER = 20.0
 """Seconds; a muted telephone still sends comfort noise or RTCP now and then."""
-DEFAULT_CODECS = ("pcmu", "pcma", "g722", "opus")
+DEFAULT_CODECS = ("pcmu", "pcma", "opus")
 
 
 class MediaStream:
@@ -145,7 +145,7 @@ class MediaStream:
 
     def offer(self) -> bytes:
         made, expected = self._negotiator.offer(), self._negotiator.expected
-        if self._agreed is None and expected is not None:  # sound may come before the answer
+        if self._agreed is None and expected is not None:  # its rate is known before the answer
             hearing = Hearing(expected.codecs, expected.events, frozenset(expected.noise))
             self._session.hear(hearing, self._session.rate)
         return made
