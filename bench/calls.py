@@ -37,9 +37,10 @@ from siptg.rtp.sdp import SessionDescription
 from siptg.rtp.sounds.tones import sound
 from siptg.rtp.stream import MediaStream
 from siptg.rtp.wire import Address, Wire, open_socket
-from siptg.telegram.audio import CallAudio
-from siptg.telegram.media import CallMedia, MediaEvents
-from siptg.telegram.signalling import OPUS_TYPE
+from siptg.telegram.media.audio import CallAudio
+from siptg.telegram.media.media import CallMedia, MediaEvents
+from siptg.telegram.signalling.messages import OPUS_TYPE
+from siptg.telegram.signalling.versions import VERSIONS
 
 LOOPBACK = "127.0.0.1"
 WARM_UP = 3.0
@@ -67,7 +68,8 @@ def engine(audio: Any, send: Callable[[bytes], None], up: Callable[[], None], **
         failed=lambda why: sys.exit(f"no media: {why}"),
         muted=lambda _: None,
     )
-    return CallMedia(audio, send, events, addresses=(LOOPBACK,), servers=(), p2p=True, **more)
+    talk = VERSIONS["9.0.0"].negotiate(more["caller"], audio.ssrc)
+    return CallMedia(audio, talk, send, events, addresses=(LOOPBACK,), servers=(), p2p=True, **more)
 
 
 class Told:

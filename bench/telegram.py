@@ -14,9 +14,10 @@ import attrs
 
 from bench.calls import LOOPBACK
 from bench.foreign import loop_runner
-from siptg.telegram.calls import TelegramCall
-from siptg.telegram.client import Account
-from siptg.telegram.events import Answered, Ended
+from siptg.telegram.account.client import Account
+from siptg.telegram.account.sign_in import sign_in
+from siptg.telegram.call.call import TelegramCall
+from siptg.telegram.call.events import Answered, Ended
 from siptg.telegram.lab import Lab
 from siptg.telegram.settings import TelegramSettings
 
@@ -56,7 +57,7 @@ async def measure(calls: int) -> list[float]:
             async def code(phone: str = phone) -> str:
                 return lab.code_for(phone)
 
-            session = await Account.sign_in(settings, phone, code)
+            session = await sign_in(settings, phone, code)
             accounts.append(Account(attrs.evolve(settings, session=session)))
         async with accounts[0] as caller, accounts[1] as callee:
             await set_up(caller, callee)  # the first proves that p is prime, once a process

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from siptg.app.causes import Cause, words
 from siptg.app.legs import Party
-from siptg.telegram.cards import Button, Card
+from siptg.telegram.chat.cards import Button, Card
 
 KEYS = ("123", "456", "789", "*0#")
 HANG_UP = "hangup"

@@ -126,7 +126,7 @@ def _run(work: Coroutine[Any, Any, Any]) -> Any:
     from siptg.app.store import SealBroken, StoreError
     from siptg.app.telegram_login import NotLoggedIn
     from siptg.rtp.codecs.opus import LibopusMissing
-    from siptg.telegram.client import NotSignedIn
+    from siptg.telegram.account.telethon import NotSignedIn
     from siptg.telegram.people import TelegramRefused
 
     known = (

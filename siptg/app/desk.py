@@ -14,7 +14,7 @@ from siptg.app.causes import Cause
 from siptg.app.legs import Leg
 from siptg.app.numbers import Wish
 from siptg.app.store import CallRecord
-from siptg.telegram.cards import Card
+from siptg.telegram.chat.cards import Card
 
 
 class Refused(Exception):

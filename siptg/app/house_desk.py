@@ -24,9 +24,9 @@ from siptg.app.telegram_leg import CAUSES, TelegramLeg
 from siptg.rtp.audio import Frame
 from siptg.rtp.clock import MediaClock
 from siptg.rtp.sounds.tones import sound
-from siptg.telegram.cards import Card
-from siptg.telegram.chat import Cards
-from siptg.telegram.client import Account
+from siptg.telegram.account.client import Account
+from siptg.telegram.chat.cards import Card
+from siptg.telegram.chat.shown import Cards
 from siptg.telegram.people import Person, TelegramRefused
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ import attrs
 
 from siptg.app.cards import ShownCard
 from siptg.app.desk import Desk
-from siptg.telegram.cards import Card
+from siptg.telegram.chat.cards import Card
 
 
 @attrs.define(eq=False)

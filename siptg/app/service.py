@@ -24,8 +24,8 @@ from siptg.app.telegram_login import open_account, open_bot
 from siptg.phone import Incoming
 from siptg.rtp.clock import MediaClock
 from siptg.sip.registration import RegistrationState
-from siptg.telegram.chat import Cards, Press
-from siptg.telegram.client import Account, ChatMessage
+from siptg.telegram.account.client import Account, ChatMessage
+from siptg.telegram.chat.shown import Cards, Press
 from siptg.telegram.people import Person, TelegramRefused
 
 log = logging.getLogger(__name__)

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 from siptg.app.causes import Cause
 from siptg.app.legs import Answered, Ended, LegEvent, Party, Ringing
 from siptg.rtp.audio import AudioPort
-from siptg.telegram import events
-from siptg.telegram.calls import TelegramCall
+from siptg.telegram.call import events
+from siptg.telegram.call.call import TelegramCall
 from siptg.telegram.people import TelegramCause
 
 CAUSES: dict[TelegramCause, Cause] = {

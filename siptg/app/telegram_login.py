@@ -7,8 +7,9 @@ from collections.abc import Awaitable, Callable
 from siptg.app.config import TelegramConfig
 from siptg.app.store import Store
 from siptg.rtp.clock import MediaClock
-from siptg.telegram.chat import Bot
-from siptg.telegram.client import Account
+from siptg.telegram.account.client import Account
+from siptg.telegram.account.sign_in import sign_in, sign_in_bot
+from siptg.telegram.chat.shown import Bot
 from siptg.telegram.server import Server
 from siptg.telegram.settings import TelegramSettings
 
@@ -43,7 +44,7 @@ async def log_in(
     password: Callable[[], Awaitable[str]] | None = None,
 ) -> None:
     """Sign the phone account in and keep its session. TelegramRefused says what Telegram said."""
-    session = await Account.sign_in(settings_of(config), phone, code, password)
+    session = await sign_in(settings_of(config), phone, code, password)
     await store.keep_session(PHONE, session)
 
 
@@ -61,6 +62,6 @@ async def open_bot(config: TelegramConfig, store: Store) -> Bot | None:
         return None
     session = await store.session(BOT)
     if not session:
-        session = await Account.sign_in_bot(settings_of(config), config.bot_token)
+        session = await sign_in_bot(settings_of(config), config.bot_token)
         await store.keep_session(BOT, session)
     return Bot(settings_of(config, session))

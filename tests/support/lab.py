@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from siptg.telegram.client import Account
+from siptg.telegram.account.sign_in import sign_in, sign_in_bot
 from siptg.telegram.lab import Lab, LabUser
 from siptg.telegram.settings import TelegramSettings
 
@@ -20,9 +20,9 @@ def settings(
 async def signed_in(lab: Lab, user: LabUser) -> str:
     """A session of a user or bot."""
     if user.is_bot:
-        return await Account.sign_in_bot(settings(lab), user.bot_token)
+        return await sign_in_bot(settings(lab), user.bot_token)
 
     async def code() -> str:
         return lab.code_for(user.phone)
 
-    return await Account.sign_in(settings(lab), user.phone, code)
+    return await sign_in(settings(lab), user.phone, code)

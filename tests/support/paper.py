@@ -18,7 +18,7 @@ from siptg.app.legs import Ended, Leg, LegEvent, Party
 from siptg.app.numbers import Wish
 from siptg.app.store import CallRecord
 from siptg.rtp.audio import Frame, silence
-from siptg.telegram.cards import Card
+from siptg.telegram.chat.cards import Card
 
 
 class PaperPort:

@@ -27,7 +27,7 @@ from siptg.rtp.sdp.fingerprint import Fingerprint
 from siptg.rtp.sounds.tones import tone
 from siptg.rtp.stream import MediaStream
 from siptg.rtp.wire import Address
-from siptg.telegram import audio
+from siptg.telegram.media import audio
 from tests.support.joined import Windows, windows
 
 LOOPBACK = "127.0.0.1"

@@ -15,10 +15,10 @@ import pytest
 from siptg.rtp.clock import MediaClock
 from siptg.rtp.sounds.goertzel import Ear
 from siptg.rtp.sounds.tones import sound
-from siptg.telegram import events
-from siptg.telegram.calls import TelegramCall
-from siptg.telegram.dh import Group, Secret
-from siptg.telegram.events import Answered, Back, Ended, Lost, Ringing
+from siptg.telegram.call import events
+from siptg.telegram.call.call import TelegramCall
+from siptg.telegram.call.dh import Group, Secret
+from siptg.telegram.call.events import Answered, Back, Ended, Lost, Ringing
 from siptg.telegram.people import Person, TelegramCause
 from tests.world.engine import Engine
 
@@ -57,7 +57,7 @@ class PaperTelegram:
         key = pow(int.from_bytes(theirs, "big"), self._secret, P).to_bytes(256, "big")
         self.engine.start(key, outgoing=outgoing, hz=880, versions=[self.version])
         print_ = int.from_bytes(hashlib.sha1(key).digest()[12:20], "little", signed=True)
-        return events.Ready(1, 1, self.public, print_, (self.version,), (), 0, True, "")
+        return events.Ready(1, 1, self.public, print_, (self.version,), (), (), True, "")
 
     def _later(self, update: events.CallUpdate) -> None:
         asyncio.get_running_loop().call_later(0.01, self.call.update, update)

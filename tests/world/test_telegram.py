@@ -12,10 +12,11 @@ import pytest
 from siptg.rtp.clock import MediaClock
 from siptg.rtp.sounds.goertzel import Ear
 from siptg.rtp.sounds.tones import sound
-from siptg.telegram import events
-from siptg.telegram.calls import TelegramCall
-from siptg.telegram.client import Account
-from siptg.telegram.events import Answered, Ended, Ringing
+from siptg.telegram.account.client import Account
+from siptg.telegram.account.sign_in import sign_in
+from siptg.telegram.call import events
+from siptg.telegram.call.call import TelegramCall
+from siptg.telegram.call.events import Answered, Ended, Ringing
 from siptg.telegram.lab import Lab, LabUser
 from siptg.telegram.people import TelegramCause
 from siptg.telegram.settings import TelegramSettings
@@ -47,7 +48,7 @@ async def scene(*, answers: bool = True) -> AsyncIterator[Scene]:
         async def code() -> str:
             return lab.code_for(OURS)
 
-        session = await Account.sign_in(settings, OURS, code)
+        session = await sign_in(settings, OURS, code)
         async with (
             Account(attrs.evolve(settings, session=session)) as account,
             NtgUser(lab, HERS, answers=answers) as olga,

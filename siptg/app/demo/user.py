@@ -9,8 +9,8 @@ from siptg.app.demo.report import USER_HZ
 from siptg.rtp.clock import MediaClock
 from siptg.rtp.sounds.goertzel import Ear
 from siptg.rtp.sounds.tones import tone
-from siptg.telegram.calls import TelegramCall
-from siptg.telegram.events import Answered, Ended
+from siptg.telegram.call.call import TelegramCall
+from siptg.telegram.call.events import Answered, Ended
 from siptg.telegram.lab.person import LabPerson
 
 RATE = 8000

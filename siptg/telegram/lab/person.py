@@ -10,8 +10,10 @@ import attrs
 from telethon import events
 from telethon.tl import functions as fn
 
-from siptg.telegram.calls import TelegramCall
-from siptg.telegram.client import Account, MessageRef, peer_of
+from siptg.telegram.account.client import Account, MessageRef
+from siptg.telegram.account.sign_in import sign_in
+from siptg.telegram.account.telethon import peer_of
+from siptg.telegram.call.call import TelegramCall
 from siptg.telegram.lab.accounts import LabUser
 from siptg.telegram.lab.inline import buttons_of
 from siptg.telegram.lab.server import Lab
@@ -47,7 +49,7 @@ class LabPerson:
         async def code() -> str:
             return self._lab.code_for(self._user.phone)
 
-        session = await Account.sign_in(settings, self._user.phone, code)
+        session = await sign_in(settings, self._user.phone, code)
         self._account = Account(attrs.evolve(settings, session=session))
         await self._account.__aenter__()
         client = self._account.telethon

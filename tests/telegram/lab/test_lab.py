@@ -14,7 +14,9 @@ from telethon.network.connection import ConnectionTcpAbridged, ConnectionTcpInte
 from telethon.tl import functions as fn
 from telethon.tl import types as tl
 
-from siptg.telegram.client import Account, NotSignedIn, new_client
+from siptg.telegram.account.client import Account
+from siptg.telegram.account.sign_in import sign_in, sign_in_bot
+from siptg.telegram.account.telethon import NotSignedIn, new_client
 from siptg.telegram.lab import Lab
 from siptg.telegram.people import TelegramCause, TelegramRefused
 from siptg.telegram.settings import TelegramSettings
@@ -53,11 +55,11 @@ async def test_a_wrong_code_or_token_is_refused_in_telegrams_words(lab: Lab) -> 
         return "00000x"
 
     with pytest.raises(TelegramRefused, match="PHONE_CODE_INVALID"):
-        await Account.sign_in(settings(lab), "+100", wrong)
+        await sign_in(settings(lab), "+100", wrong)
     with pytest.raises(TelegramRefused, match="PHONE_NUMBER_INVALID"):
-        await Account.sign_in(settings(lab), "x", wrong)
+        await sign_in(settings(lab), "x", wrong)
     with pytest.raises(TelegramRefused, match="ACCESS_TOKEN_INVALID"):
-        await Account.sign_in_bot(settings(lab), "777:other")
+        await sign_in_bot(settings(lab), "777:other")
 
 
 async def test_a_code_is_good_once(lab: Lab) -> None:
@@ -67,7 +69,7 @@ async def test_a_code_is_good_once(lab: Lab) -> None:
         codes.append(lab.code_for("+100"))
         return codes[-1]
 
-    await Account.sign_in(settings(lab), "+100", code)
+    await sign_in(settings(lab), "+100", code)
     assert lab.code_for("+100") == "" and len(codes[0]) == 5
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 import attrs
 
+from siptg.telegram.media.servers import Reflector, RelayServer
 from siptg.telegram.people import TelegramCause
 
 
@@ -79,18 +80,6 @@ class Accepted:
 
 
 @attrs.frozen
-class RelayServer:
-    """A STUN or TURN server for the media."""
-
-    host: str
-    port: int
-    turn: bool
-    stun: bool
-    username: str
-    password: str = attrs.field(repr=False)
-
-
-@attrs.frozen
 class Ready:
     """The keys have crossed: media may begin."""
 
@@ -100,8 +89,7 @@ class Ready:
     fingerprint: int
     versions: tuple[str, ...]
     servers: tuple[RelayServer, ...]
-    reflectors: int
-    """How many relays of Telegram's own kind there are; we do not speak to them yet."""
+    reflectors: tuple[Reflector, ...]
     p2p: bool
     custom: str
 

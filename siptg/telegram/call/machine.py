@@ -8,8 +8,8 @@ from typing import Any, Protocol
 import attrs
 
 from siptg.machine import Symbol, Table, step
-from siptg.telegram import events
-from siptg.telegram.dh import KeyRefused, Secret, SharedKey, check_commitment
+from siptg.telegram.call import events
+from siptg.telegram.call.dh import KeyRefused, Secret, SharedKey, check_commitment
 from siptg.telegram.people import TelegramCause
 from siptg.timers import TimerQueue
 

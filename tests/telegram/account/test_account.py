@@ -12,11 +12,12 @@ import pytest
 from siptg.rtp.clock import MediaClock
 from siptg.rtp.sounds.goertzel import Ear
 from siptg.rtp.sounds.tones import tone
-from siptg.telegram import events
-from siptg.telegram.calls import TelegramCall
-from siptg.telegram.client import Account, NotSignedIn
+from siptg.telegram.account.client import Account
+from siptg.telegram.account.telethon import NotSignedIn
+from siptg.telegram.call import events
+from siptg.telegram.call.call import TelegramCall
+from siptg.telegram.call.machine import CallTimes
 from siptg.telegram.lab import Lab, LabUser
-from siptg.telegram.machine import CallTimes
 from siptg.telegram.people import TelegramCause, TelegramRefused
 from tests.support.lab import settings, signed_in
 

@@ -7,7 +7,7 @@ from hashlib import sha1, sha256
 
 import attrs
 
-from siptg.telegram.emoji import EMOJI
+from siptg.telegram.call.emoji import EMOJI
 
 SIZE = 256
 """Bytes of p, of public values as numbers, and of the shared key."""

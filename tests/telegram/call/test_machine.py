@@ -10,10 +10,10 @@ from typing import Any
 import attrs
 import pytest
 
-from siptg.telegram import events
-from siptg.telegram.dh import Group, Secret, SharedKey
+from siptg.telegram.call import events
+from siptg.telegram.call.dh import Group, Secret, SharedKey
+from siptg.telegram.call.machine import TABLE, CallMachine, CallTimes, Given, State
 from siptg.telegram.lab.handshake import GENERATOR, PRIME
-from siptg.telegram.machine import TABLE, CallMachine, CallTimes, Given, State
 from siptg.telegram.people import TelegramCause, TelegramRefused
 from siptg.timers import TimerQueue
 
@@ -67,7 +67,7 @@ def machine(outgoing: bool) -> tuple[CallMachine, Host, TimerQueue]:
 
 
 def ready(g: bytes, fingerprint: int = KEY.fingerprint) -> events.Ready:
-    return events.Ready(5, 6, g, fingerprint, ("9.0.0",), (), 0, True, "")
+    return events.Ready(5, 6, g, fingerprint, ("9.0.0",), (), (), True, "")
 
 
 WAITING, RINGING = events.Waiting(5, 6, False), events.Waiting(5, 6, True)

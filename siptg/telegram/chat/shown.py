@@ -21,10 +21,8 @@ from telethon import Button, TelegramClient, events, helpers
 from telethon.tl import functions as fn
 from telethon.tl import types as tl
 
-from siptg.telegram.cards import Card
-from siptg.telegram.client import (
-    Account,
-    MessageRef,
+from siptg.telegram.account.client import Account, MessageRef
+from siptg.telegram.account.telethon import (
     NotSignedIn,
     ask,
     new_client,
@@ -32,6 +30,7 @@ from siptg.telegram.client import (
     person_of,
     sent_id,
 )
+from siptg.telegram.chat.cards import Card
 from siptg.telegram.people import Person, TelegramCause, TelegramRefused
 from siptg.telegram.settings import TelegramSettings
 

@@ -16,8 +16,8 @@ from siptg.rtp.codecs.opus_packet import corrects
 from siptg.rtp.effort import Effort
 from siptg.rtp.packet import RtpPacket
 from siptg.rtp.rtcp.packets import Goodbye, ReceiverReport, ReportBlock, SenderReport, parse
-from siptg.telegram.audio import CallAudio
-from siptg.telegram.signalling import OPUS_TYPE
+from siptg.telegram.media.audio import CallAudio
+from siptg.telegram.signalling.messages import OPUS_TYPE
 from tests.support.joined import Joined, PortLeg, SessionPort, hum, windows
 from tests.support.network import Network, agree
 from tests.support.sines import vowel

@@ -11,20 +11,22 @@ from typing import Any
 from telethon.tl import functions as fn
 from telethon.tl import types as tl
 
-from siptg.telegram.events import (
+from siptg.telegram.call.events import (
     Accepted,
     CallUpdate,
     Discarded,
     Ready,
-    RelayServer,
     Requested,
     Signal,
     Waiting,
 )
+from siptg.telegram.media.servers import Reflector, RelayServer
 from siptg.telegram.people import Person, TelegramCause, TelegramRefused
 
 UPDATES = (tl.UpdatePhoneCall, tl.UpdatePhoneCallSignalingData)
 LAYERS = 65, 92
+REFLECTOR_PORT = 599
+"""Of a reflector that names none."""
 
 _REASONS = {
     "missed": tl.PhoneCallDiscardReasonMissed,
@@ -66,6 +68,11 @@ def _ready(call: Any) -> Ready:
         for s in call.connections
         if isinstance(s, tl.PhoneConnectionWebrtc)
     )
+    reflectors = tuple(
+        Reflector(s.id, s.ip, s.port or REFLECTOR_PORT, bytes(s.peer_tag), bool(s.tcp))
+        for s in call.connections
+        if isinstance(s, tl.PhoneConnection)
+    )
     parameters = call.custom_parameters.data if call.custom_parameters else ""
     return Ready(
         call.id,
@@ -74,7 +81,7 @@ def _ready(call: Any) -> Ready:
         call.key_fingerprint,
         tuple(call.protocol.library_versions),
         servers,
-        len(call.connections) - len(servers),
+        reflectors,
         bool(call.p2p_allowed),
         parameters,
     )

@@ -12,33 +12,11 @@ from typing import Any
 
 import attrs
 
+from siptg.telegram.signalling.negotiation import Candidates, Fingerprint, Setup
+
 OPUS_TYPE = 111
 LARGEST = 2 << 20
 MOST_CANDIDATES, MOST_CONTENTS = 100, 32
-
-
-@attrs.frozen
-class Fingerprint:
-    hash: str
-    setup: str
-    """`actpass` from the caller, `passive` from the callee."""
-    value: str
-
-
-@attrs.frozen
-class InitialSetup:
-    """ICE credentials and DTLS fingerprint."""
-
-    ufrag: str
-    pwd: str = attrs.field(repr=False)
-    fingerprints: tuple[Fingerprint, ...]
-
-
-@attrs.frozen
-class Candidates:
-    """`candidate:…` lines of ICE."""
-
-    lines: tuple[str, ...]
 
 
 @attrs.frozen
@@ -72,7 +50,7 @@ class MediaState:
     muted: bool
 
 
-Message = InitialSetup | Candidates | NegotiateChannels | MediaState
+Message = Setup | Candidates | NegotiateChannels | MediaState
 
 
 def parse(text: bytes) -> Message | None:
@@ -91,14 +69,14 @@ def parse(text: bytes) -> Message | None:
         return None
 
 
-def _setup(value: dict[str, Any]) -> InitialSetup:
+def _setup(value: dict[str, Any]) -> Setup:
     prints = tuple(
         Fingerprint(_text(f["hash"]), _text(f["setup"]), _text(f["fingerprint"]))
         for f in value["fingerprints"][:8]
     )
     if not prints:
         raise ValueError("no fingerprint")
-    return InitialSetup(_text(value["ufrag"]), _text(value["pwd"]), prints)
+    return Setup(_text(value["ufrag"]), _text(value["pwd"]), prints)
 
 
 def _candidates(value: dict[str, Any]) -> Candidates:
@@ -137,7 +115,7 @@ def _text(value: object) -> str:
 def write(message: Message) -> bytes:
     """As the engine reads it."""
     match message:
-        case InitialSetup(ufrag, pwd, prints):
+        case Setup(ufrag, pwd, prints):
             value: dict[str, Any] = {
                 "ufrag": ufrag,
                 "pwd": pwd,
@@ -158,7 +136,15 @@ def write(message: Message) -> bytes:
                 "videoRotation": 0,
                 "screencastState": "inactive",
             }
-    return json.dumps({"@type": type(message).__name__} | value).encode()
+    return json.dumps({"@type": _NAMES[type(message)]} | value).encode()
+
+
+_NAMES: dict[type, str] = {
+    Setup: "InitialSetup",
+    Candidates: "Candidates",
+    NegotiateChannels: "NegotiateChannels",
+    MediaState: "MediaState",
+}
 
 
 def audio_content(ssrc: int) -> Content:

@@ -18,7 +18,7 @@ from aioice.ice import StunProtocol, server_reflexive_candidate
 from aioice.stun import TransactionError
 
 from siptg.rtp.wire import Address, Poller, Wire, open_socket
-from siptg.telegram.events import RelayServer
+from siptg.telegram.media.servers import RelayServer
 
 Media = Callable[[bytes, float], None]
 """Takes a datagram of SRTP or SRTCP, and when it came."""

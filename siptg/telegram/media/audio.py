@@ -11,9 +11,10 @@ from siptg.rtp.codecs.opus import OPUS, RATES
 from siptg.rtp.effort import Effort
 from siptg.rtp.packet import RtpPacket
 from siptg.rtp.session import Hearing, RtpSession
-from siptg.telegram.signalling import OPUS_TYPE
 
 NATURAL_RATE = 48_000
+OPUS_TYPE = 111
+"""What Telegram's engines call Opus, until another number is agreed on."""
 FMTP = "minptime=10;useinbandfec=1"
 """What the engines of Telegram's clients take."""
 
@@ -30,6 +31,7 @@ class CallAudio:
         """An RTP packet, decrypted, and when it came; False where it is none of this call's."""
         self.receive_rtcp = self.session.receive_rtcp
         """The same of RTCP."""
+        self._send_type = self._receive_type = OPUS_TYPE
         self._rate = NATURAL_RATE
         self._tuned = 0
         """The rate that decoder and encoder are made for; 0 before there is media."""
@@ -111,11 +113,18 @@ class CallAudio:
         if self._up and self._tuned != self._rate:
             self._make()
 
+    def agree(self, send_type: int, receive_type: int) -> None:
+        """What Opus is called in packets, each way."""
+        if (send_type, receive_type) != (self._send_type, self._receive_type):
+            self._send_type, self._receive_type = send_type, receive_type
+            if self._up:
+                self._make()
+
     def _make(self) -> None:
         self._tuned = self._rate
         session = self.session
-        session.hear(Hearing({OPUS_TYPE: OPUS}), self._rate)
-        session.outbound.speak(OPUS, OPUS_TYPE, self._rate, fmtp=FMTP)
+        session.hear(Hearing({self._receive_type: OPUS}), self._rate)
+        session.outbound.speak(OPUS, self._send_type, self._rate, fmtp=FMTP)
 
     def _out_rtcp(self, data: bytes) -> None:
         if self._send_rtcp is not None:

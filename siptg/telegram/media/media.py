@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -19,20 +18,18 @@ from aiortc.rtcsctptransport import RTCSctpCapabilities, RTCSctpTransport
 from siptg.rtp.keys.dtls import exported_keys
 from siptg.rtp.keys.srtp import SrtpError, SrtpSession
 from siptg.rtp.wire import Poller
-from siptg.telegram.audio import CallAudio
-from siptg.telegram.events import RelayServer
-from siptg.telegram.ice import CallIce, IcePath, Media
-from siptg.telegram.signalling import (
+from siptg.telegram.media.audio import CallAudio
+from siptg.telegram.media.ice import CallIce, IcePath, Media
+from siptg.telegram.media.servers import RelayServer
+from siptg.telegram.signalling.negotiation import (
+    Agreed,
     Candidates,
     Fingerprint,
-    InitialSetup,
-    MediaState,
-    Message,
-    NegotiateChannels,
-    audio_content,
-    narrowed,
-    parse,
-    write,
+    Malformed,
+    Muted,
+    Negotiation,
+    News,
+    Setup,
 )
 
 log = logging.getLogger(__name__)
@@ -41,6 +38,7 @@ SILENT_AFTER = 8.0
 """Seconds without any packet. A peer that is muted sends no sound, but asks for consent: ours every
 six seconds at the latest."""
 WATCH_EVERY = 1.0
+MOST_NEWS = 256
 MOST_EARLY = 100
 """Candidates kept until the credentials come."""
 
@@ -87,6 +85,7 @@ class CallMedia:
     def __init__(
         self,
         audio: CallAudio,
+        negotiation: Negotiation,
         send: Callable[[bytes], None],
         events: MediaEvents,
         *,
@@ -96,7 +95,9 @@ class CallMedia:
         p2p: bool,
         poller: Poller | None = None,
     ) -> None:
-        """`poller` is the beat's: it empties the call's sockets once the call stands."""
+        """`send` takes messages for the other end's engine; `poller` is the beat's: it empties
+        the call's sockets once the call stands.
+        """
         self.counters: Counter[str] = Counter()
         self._poller = poller
         self._audio, self._send, self._events = audio, send, events
@@ -104,14 +105,12 @@ class CallMedia:
         self._path = IcePath(self._new_ice())
         self._dtls = _RawDtls(self._path, [certificate()])  # type: ignore[arg-type]
         self._dtls.on_rtp, self._dtls.on_rtcp = audio.receive, audio.receive_rtcp
-        self._exchange = str(secrets.randbits(31))
-        self._answered: set[str] = set()
-        self._agreed = self._offered = self._up = self._closing = False
-        self._early: list[str] = []
-        self._setup: asyncio.Future[InitialSetup] = asyncio.get_running_loop().create_future()
-        self._remote: InitialSetup | None = None
+        self._negotiation = negotiation
+        self._up = self._closing = False
+        self._setup: asyncio.Future[Setup] = asyncio.get_running_loop().create_future()
+        self._remote: Setup | None = None
         self._lines: list[str] = []
-        self._messages: asyncio.Queue[Message] = asyncio.Queue()
+        self._news: asyncio.Queue[News] = asyncio.Queue()
         self._sctp: RTCSctpTransport | None = None
         self._decrypt: Media | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -127,11 +126,14 @@ class CallMedia:
 
     def receive(self, text: bytes) -> None:
         """A message of the other end's engine; what is malformed is counted."""
-        message = parse(text)
-        if message is None:
-            self.counters["malformed"] += 1
-        elif self._messages.qsize() < 256:
-            self._messages.put_nowait(message)
+        outcome = self._negotiation.receive(text)
+        for reply in outcome.replies:
+            self._send(reply)
+        for news in outcome.news:
+            if isinstance(news, Malformed):
+                self.counters["malformed"] += 1
+            elif self._news.qsize() < MOST_NEWS:
+                self._news.put_nowait(news)
 
     def restart(self) -> None:
         """A new path under the same keys: ICE again, with new credentials of ours."""
@@ -159,7 +161,6 @@ class CallMedia:
             await ice.gather_candidates()
             if self._caller:
                 self._introduce(ice)
-                self._offer()
             remote = await self._setup
             if not self._caller:
                 self._introduce(ice)
@@ -183,7 +184,7 @@ class CallMedia:
         self._do(self._open_channel(), "data channel")
         self._events.up()
 
-    async def _join(self, ice: CallIce, remote: InitialSetup) -> None:
+    async def _join(self, ice: CallIce, remote: Setup) -> None:
         ice.remote_username, ice.remote_password = remote.ufrag, remote.pwd
         for line in self._lines:
             await ice.add_line(line)
@@ -195,15 +196,9 @@ class CallMedia:
         )
         setup = "actpass" if self._caller else "passive"
         prints = (Fingerprint("sha-256", setup, own.value),)
-        self._say(InitialSetup(ice.local_username, ice.local_password, prints))
-        self._say(Candidates(tuple(line for line in ice.lines())))
-
-    def _offer(self) -> None:
-        self._offered = True
-        self._say(NegotiateChannels(self._exchange, (audio_content(self._audio.ssrc),)))
-
-    def _say(self, message: Message) -> None:
-        self._send(write(message))
+        about = Setup(ice.local_username, ice.local_password, prints)
+        for message in self._negotiation.introduce(about, ice.lines()):
+            self._send(message)
 
     def _take_over(self, ice: CallIce) -> None:
         """There are keys: packets go straight between the socket and SRTP."""
@@ -248,38 +243,29 @@ class CallMedia:
 
     async def _read(self) -> None:
         while True:
-            message = await self._messages.get()
+            news = await self._news.get()
             try:
-                await self._take(message)
+                await self._take(news)
             except (ConnectionError, ValueError, OSError) as error:
                 self.counters["unusable"] += 1
                 log.debug("! a message of the peer could not be used: %s", error)
 
-    async def _take(self, message: Message) -> None:
-        match message:
-            case InitialSetup():
-                await self._take_setup(message)
+    async def _take(self, news: News) -> None:
+        match news:
+            case Setup():
+                self._take_setup(news)
             case Candidates(lines):
                 for line in lines:
                     if len(self._lines) < MOST_EARLY:
                         self._lines.append(line)
                     if self._remote is not None and not await self._path.connection.add_line(line):
                         self.counters["candidate_skipped"] += 1
-            case NegotiateChannels(exchange, contents):
-                if exchange == self._exchange:
-                    self._agreed = True
-                elif exchange not in self._answered and len(self._answered) < 100:
-                    self._answered.add(exchange)
-                    audio = tuple(narrowed(c) for c in contents if c.kind == "audio" and c.has_opus)
-                    self._say(NegotiateChannels(exchange, audio))
-                    if not self._caller and not self._agreed:
-                        # an offer of ours that crossed theirs was ignored for good: a new one
-                        self._exchange = str(secrets.randbits(31))
-                        self._offer()
-            case MediaState(muted):
+            case Muted(muted):
                 self._events.muted(muted)
+            case Agreed(send_type, receive_type):
+                self._audio.agree(send_type, receive_type)
 
-    async def _take_setup(self, setup: InitialSetup) -> None:
+    def _take_setup(self, setup: Setup) -> None:
         before, self._remote = self._remote, setup
         if not self._setup.done():
             self._setup.set_result(setup)

@@ -10,15 +10,16 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, Protocol
 
 from siptg.rtp.clock import MediaClock
-from siptg.telegram import events
-from siptg.telegram.audio import CallAudio
-from siptg.telegram.cipher import SignallingCipher
-from siptg.telegram.dh import Secret, SharedKey
-from siptg.telegram.events import CallEvent, CallUpdate, Ended, Ready
-from siptg.telegram.framing import AcknowledgedFraming
-from siptg.telegram.machine import CallMachine, CallTimes, Given, State
-from siptg.telegram.media import CallMedia, MediaEvents
+from siptg.telegram.call import events
+from siptg.telegram.call.dh import Secret, SharedKey
+from siptg.telegram.call.events import CallEvent, CallUpdate, Ended, Ready
+from siptg.telegram.call.machine import CallMachine, CallTimes, Given, State
+from siptg.telegram.media.audio import CallAudio
+from siptg.telegram.media.media import CallMedia, MediaEvents
 from siptg.telegram.people import Person, TelegramRefused
+from siptg.telegram.signalling.channel import Channel
+from siptg.telegram.signalling.cipher import SignallingCipher
+from siptg.telegram.signalling.versions import agreed
 from siptg.timers import TimerQueue
 
 log = logging.getLogger(__name__)
@@ -64,7 +65,7 @@ class TelegramCall:
         self._clock = clock
         self._timers = TimerQueue()
         self._machine = CallMachine(self, self._timers, secret, outgoing, times or CallTimes())
-        self._framing: AcknowledgedFraming | None = None
+        self._channel: Channel | None = None
         self._media: CallMedia | None = None
         self._events: asyncio.Queue[CallEvent] = asyncio.Queue()
         self._timer: asyncio.TimerHandle | None = None
@@ -172,15 +173,20 @@ class TelegramCall:
         self._ask(ask())
 
     def start_media(self, key: SharedKey, ready: Ready) -> None:
-        version = ready.versions[0] if ready.versions else "?"
-        log.info("= call %s: protocol %s, key %s", self.id, version, self.emoji)
+        version = agreed(ready.versions)
+        if version is None:
+            # the server chose, from lists of which ours is one
+            self._feed(Given.MEDIA_FAILED, f"no protocol of ours: {', '.join(ready.versions)}")
+            return
+        log.info("= call %s: protocol %s, key %s", self.id, version.name, self.emoji)
         if ready.reflectors and not ready.servers and not ready.p2p:
             log.warning(
                 "call %s: only Telegram's own relays are offered; they are not spoken yet", self.id
             )
-        self._framing = AcknowledgedFraming(SignallingCipher(key.key, caller=self.outgoing))
-        self._media = CallMedia(
+        cipher = SignallingCipher(key.key, caller=self.outgoing)
+        media = self._media = CallMedia(
             self.audio,
+            version.negotiate(self.outgoing, self.audio.ssrc),
             self._post,
             MediaEvents(
                 up=lambda: self._feed(Given.MEDIA_UP),
@@ -195,17 +201,16 @@ class TelegramCall:
             p2p=ready.p2p,
             poller=self._clock.poller if self._clock else None,
         )
-        self._media.start()
+        self._channel = version.open(cipher, self.outgoing, self._signals.put_nowait, media.receive)
+        media.start()
         self._carrying = self._do(self._carry_signals())
 
     def signal(self, data: bytes) -> None:
-        if self._framing is None or self._media is None:
+        if self._channel is None:
             return
-        for text in self._framing.receive(data, time.monotonic()):
-            self._media.receive(text)
-        if self._framing.counters["undecryptable"] == MUST_AGREE:
+        self._channel.receive(data)
+        if self._channel.counters["undecryptable"] == MUST_AGREE:
             log.error("call %s: signalling does not decrypt: the keys differ", self.id)
-        self._flush()
 
     def restart_media(self) -> None:
         if self._media is not None:
@@ -218,6 +223,8 @@ class TelegramCall:
     def tell(self, event: CallEvent) -> None:
         self._events.put_nowait(event)
         if isinstance(event, Ended):
+            if self._channel is not None:
+                self._channel.close()
             if self._carrying is not None:
                 self._carrying.cancel()
             log.info("x call %s: %s %s", self.id, event.cause.value, event.detail)
@@ -232,34 +239,22 @@ class TelegramCall:
         self._arm()
 
     def _arm(self) -> None:
-        """One timer for the machine and the framing."""
-        framing = self._framing.deadline() if self._framing and not self.is_over else None
-        deadlines = [d for d in (self._timers.next_deadline(), framing) if d is not None]
+        """One timer for the machine."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if deadlines:
-            wait = max(0.0, min(deadlines) - time.monotonic())
+        deadline = self._timers.next_deadline()
+        if deadline is not None:
+            wait = max(0.0, deadline - time.monotonic())
             self._timer = asyncio.get_running_loop().call_later(wait, self._tick)
 
     def _tick(self) -> None:
-        now = time.monotonic()
-        self._timers.fire_due(now)
-        if self._framing is not None and not self.is_over:
-            self._framing.tick(now)
-            self._flush()
+        self._timers.fire_due(time.monotonic())
         self._arm()
 
     def _post(self, text: bytes) -> None:
-        if self._framing is not None:
-            self._framing.post(text, time.monotonic())
-            self._flush()
-
-    def _flush(self) -> None:
-        if self._framing is not None:
-            for packet in self._framing.outgoing():
-                self._signals.put_nowait(packet)
-            self._arm()
+        if self._channel is not None:
+            self._channel.post(text)
 
     async def _carry_signals(self) -> None:
         """One after another, so that they leave in order; the framing repeats what is lost."""

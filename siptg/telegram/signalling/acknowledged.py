@@ -12,7 +12,7 @@ from collections import Counter, OrderedDict, deque
 
 import attrs
 
-from siptg.telegram.cipher import SignallingCipher
+from siptg.telegram.signalling.cipher import SignallingCipher
 
 SINGLE, WANTS_ACK, COUNTER = 1 << 31, 1 << 30, (1 << 30) - 1
 MESSAGE, EMPTY, ACK = 0x7F, 0xFE, 0xFF

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from siptg.telegram.cipher import SignallingCipher
-from siptg.telegram.dh import Group, KeyRefused, Secret, SharedKey, check_commitment
-from siptg.telegram.emoji import EMOJI
-from siptg.telegram.framing import AcknowledgedFraming
+from siptg.telegram.call.dh import Group, KeyRefused, Secret, SharedKey, check_commitment
+from siptg.telegram.call.emoji import EMOJI
 from siptg.telegram.lab.handshake import GENERATOR, PRIME
+from siptg.telegram.signalling.acknowledged import AcknowledgedFraming
+from siptg.telegram.signalling.cipher import SignallingCipher
 
 GROUP = Group(PRIME, GENERATOR, 1)
 

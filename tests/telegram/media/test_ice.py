@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from siptg.rtp.clock import MediaClock
-from siptg.telegram.ice import CallIce
+from siptg.telegram.media.ice import CallIce
 from tests.support.background import open_files
 
 LOOPBACK = ("127.0.0.1",)

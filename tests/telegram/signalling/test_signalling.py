@@ -8,10 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from siptg.telegram.signalling import (
-    Candidates,
-    Fingerprint,
-    InitialSetup,
+from siptg.telegram.signalling.messages import (
     MediaState,
     NegotiateChannels,
     audio_content,
@@ -19,6 +16,7 @@ from siptg.telegram.signalling import (
     parse,
     write,
 )
+from siptg.telegram.signalling.negotiation import Candidates, Fingerprint, Setup
 
 OFFER = {
     "@type": "NegotiateChannels",
@@ -48,14 +46,14 @@ OFFER = {
 @pytest.mark.parametrize(
     "message",
     [
-        InitialSetup("u", "p" * 24, (Fingerprint("sha-256", "actpass", "AA:BB"),)),
+        Setup("u", "p" * 24, (Fingerprint("sha-256", "actpass", "AA:BB"),)),
         Candidates(("1 1 udp 2122260224 10.77.0.1 46333 typ host",)),
         NegotiateChannels("7", (audio_content(2**31 - 1),)),
         MediaState(True),
     ],
     ids=lambda m: type(m).__name__,
 )
-def test_what_is_written_is_read_again(message: InitialSetup) -> None:
+def test_what_is_written_is_read_again(message: Setup) -> None:
     assert parse(write(message)) == message
 
 
@@ -76,7 +74,7 @@ def test_an_offer_is_narrowed_to_opus_without_extensions_and_keeps_its_ssrc() ->
 
 
 def test_renomination_is_never_offered() -> None:
-    setup = InitialSetup("u", "p", (Fingerprint("sha-256", "passive", "A"),))
+    setup = Setup("u", "p", (Fingerprint("sha-256", "passive", "A"),))
     assert json.loads(write(setup))["renomination"] is False
 
 

@@ -1,0 +1,1 @@
+"""User accounts of Telegram: signed in, in touch, with their calls."""

@@ -1,0 +1,166 @@
+"""All calls of one account: news find their call, keys have their group, who calls is announced."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import threading
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from telethon.tl import functions as fn
+from telethon.tl import types as tl
+
+from siptg.rtp.clock import MediaClock
+from siptg.telegram.call import api
+from siptg.telegram.call.call import TelegramCall
+from siptg.telegram.call.dh import Group, KeyRefused, Secret
+from siptg.telegram.call.events import CallUpdate, Discarded, Requested
+from siptg.telegram.call.machine import CallTimes
+from siptg.telegram.people import Person, TelegramCause, TelegramRefused
+from siptg.telegram.settings import TelegramSettings
+
+log = logging.getLogger(__name__)
+
+STALE_AFTER = timedelta(seconds=90)
+"""News of a call that is older than any call rings (after a pause) is no news."""
+MOST_WAITING = 1000
+
+Ask = Callable[[Any], Awaitable[Any]]
+"""One request to Telegram; TelegramRefused where it says no."""
+Who = Callable[[int, dict[int, Any]], Awaitable[Person]]
+"""(user id, users that came with the news) → the person."""
+
+
+class CallDesk:
+    """`take` each update of a call; `call` somebody; `calls` gives those who call us."""
+
+    def __init__(
+        self,
+        ask: Ask,
+        who: Who,
+        settings: TelegramSettings,
+        *,
+        times: CallTimes | None = None,
+        clock: MediaClock | None = None,
+    ) -> None:
+        self.counters: Counter[str] = Counter()
+        self._ask, self._who, self._settings, self._clock = ask, who, settings, clock
+        self._times = times or CallTimes()
+        self._calls: dict[int, TelegramCall] = {}
+        self._asking: list[TelegramCall] = []
+        self._incoming: asyncio.Queue[TelegramCall] = asyncio.Queue()
+        self._group: Group | None = None
+
+    async def call(self, person: Person) -> TelegramCall:
+        """Call somebody; what becomes of it is in the call's events."""
+        secret = await self._secret()
+        call = self._new_call(person, secret, outgoing=True)
+        self._asking.append(call)
+        call.start()
+        return call
+
+    async def calls(self) -> AsyncIterator[TelegramCall]:
+        """Who calls us, as they come; each is to be answered or declined."""
+        while True:
+            yield await self._incoming.get()
+
+    async def prove(self) -> None:
+        """Have Telegram's group proved sound, so that the first call does not wait for it."""
+        try:
+            await self._secret()
+        except TelegramRefused as refused:
+            log.warning("no group for keys yet: %s", refused)
+
+    async def close(self) -> None:
+        """Hang up what is left."""
+        calls = [*self._calls.values(), *self._asking]
+        for call in calls:
+            await call.hangup()
+        await asyncio.gather(*(call.wait_over(1.0) for call in calls))
+
+    async def take(self, news: CallUpdate, users: dict[int, Any]) -> None:
+        """News from Telegram; `users` are those that came with it."""
+        call = self._calls.get(news.id)
+        if call is not None:
+            call.update(news)
+        elif isinstance(news, Requested):
+            await self._rings(news, users)
+        elif len(self._asking) == 1 and not isinstance(news, Discarded):
+            # the update may overtake the result of our request
+            self._asking[0].update(news)
+        else:
+            self.counters["unknown_call"] += 1
+
+    async def _rings(self, news: Requested, users: dict[int, Any]) -> None:
+        if datetime.now(UTC) - news.date > STALE_AFTER:
+            self.counters["stale_call"] += 1
+            return
+        person = await self._who(news.caller, users)
+        try:
+            secret = await self._secret()
+        except TelegramRefused as refused:
+            log.error("a call cannot be taken: %s", refused)
+            return
+        if news.id in self._calls:
+            return
+        call = self._new_call(person, secret, outgoing=False)
+        self._calls[news.id] = call
+        call.update(news)
+        if self._incoming.qsize() < MOST_WAITING:
+            self._incoming.put_nowait(call)
+
+    def _new_call(
+        self, person: Person, secret: Callable[[], Secret], *, outgoing: bool
+    ) -> TelegramCall:
+        return TelegramCall(
+            api.Calls(self._ask, self._settings.versions, self._know),
+            person,
+            secret,
+            outgoing=outgoing,
+            times=self._times,
+            addresses=self._settings.ice_addresses,
+            clock=self._clock,
+            over=self._forget,
+        )
+
+    def _know(self, call_id: int, commitment: bytes) -> None:
+        """Our request has its number: news of it find their call from now on."""
+        for call in self._asking:
+            if call.commitment == commitment:
+                self._asking.remove(call)
+                self._calls[call_id] = call
+                return
+
+    def _forget(self, call: TelegramCall) -> None:
+        self._calls.pop(call.id, None)
+        if call in self._asking:
+            self._asking.remove(call)
+
+    async def _secret(self) -> Callable[[], Secret]:
+        """Ready to draw our half of a key; TelegramRefused where Telegram's group is not sound."""
+        version = self._group.version if self._group else 0
+        config = await self._ask(fn.messages.GetDhConfigRequest(version, 256))
+        if isinstance(config, tl.messages.DhConfig):
+            group = Group(int.from_bytes(config.p, "big"), config.g, config.version)
+            try:
+                await asyncio.to_thread(_check, group)
+            except KeyRefused as error:
+                raise TelegramRefused(TelegramCause.SECURITY, str(error)) from None
+            self._group = group
+        if self._group is None:
+            raise TelegramRefused(TelegramCause.SECURITY, "Telegram gave no group")
+        group, extra = self._group, bytes(config.random)
+        return lambda: Secret.draw(group, os.urandom, extra)
+
+
+_one_at_a_time = threading.Lock()
+
+
+def _check(group: Group) -> None:
+    """Prove a group sound; whoever comes meanwhile waits and finds it proved."""
+    with _one_at_a_time:
+        group.check(os.urandom)

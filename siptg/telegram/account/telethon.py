@@ -1,0 +1,90 @@
+"""Telethon as we want it, and the few things that every room does with it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from telethon import TelegramClient, errors
+from telethon.crypto import rsa
+from telethon.sessions import StringSession
+from telethon.tl import types as tl
+
+from siptg.telegram.people import Person, TelegramCause, TelegramRefused
+from siptg.telegram.refusals import refusal_of
+from siptg.telegram.settings import TelegramSettings
+
+ANSWER_WITHIN = 20.0
+"""Seconds that Telegram has for one request."""
+
+
+class NotSignedIn(Exception):
+    """The session is not, or no more, good; the text says what to do."""
+
+
+class _Client(TelegramClient):  # type: ignore[misc]
+    """Telethon, but it asks for what it missed after each reconnection."""
+
+    async def _handle_auto_reconnect(self) -> None:
+        await super()._handle_auto_reconnect()
+        await self.catch_up()
+
+
+def new_client(settings: TelegramSettings) -> TelegramClient:
+    """Telethon as we want it: no sleeping through flood waits, no silent repetitions, no giving
+    up.
+    """
+    session = StringSession(settings.session or None)
+    if settings.server is not None:
+        server = settings.server
+        rsa.add_key(server.public_key, old=False)
+        if not settings.session:
+            session.set_dc(server.dc_id, server.host, server.port)
+    return _Client(
+        session,
+        settings.api_id,
+        settings.api_hash,
+        device_model="siptg",
+        app_version="1",
+        connection_retries=None,
+        retry_delay=1,
+        request_retries=0,
+        raise_last_call_error=True,
+        flood_sleep_threshold=0,
+        catch_up=True,
+        use_ipv6=False,
+    )
+
+
+def person_of(user: tl.User) -> Person:
+    name = " ".join(part for part in (user.first_name, user.last_name) if part)
+    return Person(user.id, user.access_hash or 0, name or str(user.id), user.username)
+
+
+async def ask(client: TelegramClient, request: Any) -> Any:
+    try:
+        async with asyncio.timeout(ANSWER_WITHIN):
+            return await client(request)
+    except errors.RPCError as error:
+        raise refusal_of(error) from None
+    except TimeoutError:
+        raise TelegramRefused(TelegramCause.SILENT, "no answer") from None
+    except (ConnectionError, OSError) as error:
+        raise TelegramRefused(TelegramCause.SILENT, str(error) or "no connection") from None
+
+
+def peer_of(person: Person) -> tl.InputPeerUser:
+    return tl.InputPeerUser(person.id, person.access_hash)
+
+
+def sent_id(sent: Any) -> int:
+    """The number of a message that we sent, from the server's answer."""
+    if isinstance(sent, tl.UpdateShortSentMessage):
+        return int(sent.id)
+    for update in sent.updates:
+        if isinstance(update, tl.UpdateMessageID):
+            return int(update.id)
+    for update in sent.updates:
+        if isinstance(update, tl.UpdateNewMessage):
+            return int(update.message.id)
+    return 0

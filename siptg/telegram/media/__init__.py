@@ -1,0 +1,1 @@
+"""A call's path and sound: ICE, DTLS-SRTP, Opus."""

@@ -1,0 +1,1 @@
+"""What two engines say to each other about a call, and what carries it."""

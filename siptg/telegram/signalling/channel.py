@@ -1,0 +1,97 @@
+"""What carries the messages of one call between two engines, whatever happens to packets."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Protocol
+
+Emit = Callable[[bytes], None]
+"""Takes a packet for phone.sendSignalingData; it does not wait."""
+Deliver = Callable[[bytes], None]
+"""Takes a message of the other end, whole, once, decrypted."""
+
+
+class Channel(Protocol):
+    """Made by `versions.open_channel`. Nothing of it raises, whatever comes in."""
+
+    @property
+    def counters(self) -> Counter[str]:
+        """`undecryptable` counts packets that nobody with the key has made."""
+        ...
+
+    def post(self, text: bytes) -> None:
+        """Send a message; it is repeated as the framing demands."""
+        ...
+
+    def receive(self, packet: bytes) -> None:
+        """What phone.sendSignalingData of the other end carried."""
+        ...
+
+    def close(self) -> None:
+        """Nothing is sent or delivered afterwards."""
+        ...
+
+
+class Framing(Protocol):
+    """A framing without clock or socket: after each call send `outgoing()`, wake at `deadline()`
+    for `tick`.
+    """
+
+    @property
+    def counters(self) -> Counter[str]: ...
+    def post(self, text: bytes, now: float) -> None: ...
+    def receive(self, packet: bytes, now: float) -> list[bytes]: ...
+    def tick(self, now: float) -> None: ...
+    def outgoing(self) -> list[bytes]: ...
+    def deadline(self) -> float | None: ...
+
+
+class TimedChannel:
+    """A framing with one timer of the loop."""
+
+    def __init__(self, framing: Framing, emit: Emit, deliver: Deliver) -> None:
+        self._framing, self._emit, self._deliver = framing, emit, deliver
+        self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    @property
+    def counters(self) -> Counter[str]:
+        return self._framing.counters
+
+    def post(self, text: bytes) -> None:
+        if not self._closed:
+            self._framing.post(text, time.monotonic())
+            self._flush()
+
+    def receive(self, packet: bytes) -> None:
+        if self._closed:
+            return
+        for text in self._framing.receive(packet, time.monotonic()):
+            self._deliver(text)
+        self._flush()
+
+    def close(self) -> None:
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _tick(self) -> None:
+        self._framing.tick(time.monotonic())
+        self._flush()
+
+    def _flush(self) -> None:
+        if self._closed:  # what was delivered may have closed us
+            return
+        for packet in self._framing.outgoing():
+            self._emit(packet)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        deadline = self._framing.deadline()
+        if deadline is not None:
+            wait = max(0.0, deadline - time.monotonic())
+            self._timer = asyncio.get_running_loop().call_later(wait, self._tick)
