@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
+
+from siptg.telegram.signalling.gate import Gate
+
+log = logging.getLogger(__name__)
+
+SCTP_PORTS = b"\x13\x88\x13\x88"
+"""5000 to 5000: how SCTP packets begin. Those of the other framings begin with random bytes."""
 
 Emit = Callable[[bytes], None]
 """Takes a packet for phone.sendSignalingData; it does not wait."""
@@ -15,7 +23,7 @@ Deliver = Callable[[bytes], None]
 
 
 class Channel(Protocol):
-    """Made by `versions.open_channel`. Nothing of it raises, whatever comes in."""
+    """Made by `Version.open`. Nothing of it raises, whatever comes in."""
 
     @property
     def counters(self) -> Counter[str]:
@@ -50,10 +58,13 @@ class Framing(Protocol):
 
 
 class TimedChannel:
-    """A framing with one timer of the loop."""
+    """A framing with one timer of the loop. Packets that come faster than those of any call are
+    counted as `flooded` and dropped.
+    """
 
     def __init__(self, framing: Framing, emit: Emit, deliver: Deliver) -> None:
         self._framing, self._emit, self._deliver = framing, emit, deliver
+        self._gate = Gate()
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
 
@@ -67,10 +78,22 @@ class TimedChannel:
             self._flush()
 
     def receive(self, packet: bytes) -> None:
+        now = time.monotonic()
         if self._closed:
             return
-        for text in self._framing.receive(packet, time.monotonic()):
+        if not self._gate.lets(now):
+            self.counters["flooded"] += 1
+            return
+        unread = self.counters["undecryptable"]
+        for text in self._framing.receive(packet, now):
             self._deliver(text)
+        if self.counters["undecryptable"] > unread and packet.startswith(SCTP_PORTS):
+            self.counters["other_framing"] += 1
+            if self.counters["other_framing"] == 1:
+                log.warning(
+                    "! the other end's signalling is SCTP, that of versions 11 and later;"
+                    " the version agreed on has another framing"
+                )
         self._flush()
 
     def close(self) -> None:
