@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
@@ -65,6 +64,7 @@ class TimedChannel:
     def __init__(self, framing: Framing, emit: Emit, deliver: Deliver) -> None:
         self._framing, self._emit, self._deliver = framing, emit, deliver
         self._gate = Gate()
+        self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
 
@@ -74,11 +74,11 @@ class TimedChannel:
 
     def post(self, text: bytes) -> None:
         if not self._closed:
-            self._framing.post(text, time.monotonic())
+            self._framing.post(text, self._loop.time())
             self._flush()
 
     def receive(self, packet: bytes) -> None:
-        now = time.monotonic()
+        now = self._loop.time()
         if self._closed:
             return
         if not self._gate.lets(now):
@@ -103,7 +103,7 @@ class TimedChannel:
             self._timer = None
 
     def _tick(self) -> None:
-        self._framing.tick(time.monotonic())
+        self._framing.tick(self._loop.time())
         self._flush()
 
     def _flush(self) -> None:
@@ -116,5 +116,4 @@ class TimedChannel:
             self._timer = None
         deadline = self._framing.deadline()
         if deadline is not None:
-            wait = max(0.0, deadline - time.monotonic())
-            self._timer = asyncio.get_running_loop().call_later(wait, self._tick)
+            self._timer = self._loop.call_at(deadline, self._tick)

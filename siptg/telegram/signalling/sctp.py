@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import struct
-import time
 from collections import Counter, deque
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -66,6 +65,7 @@ class SctpChannel:
     ) -> None:
         self.counters: Counter[str] = Counter()
         self._cipher, self._emit, self._deliver = cipher, emit, deliver
+        self._loop = asyncio.get_running_loop()
         self._gate, self._seen = Gate(), Memory()
         self._counter = 0
         self._answers = 0
@@ -94,7 +94,7 @@ class SctpChannel:
     def receive(self, packet: bytes) -> None:
         if self._closed:
             return
-        if not self._gate.lets(time.monotonic()):
+        if not self._gate.lets(self._loop.time()):
             self.counters["flooded"] += 1
         elif not packet.startswith(SCTP_PORTS):
             self._wonder(packet)
