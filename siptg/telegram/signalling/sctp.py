@@ -211,6 +211,16 @@ class _Association(sctp.RTCSctpTransport):
     async def _receive(self, stream_id: int, pp_id: int, data: bytes) -> None:
         self._told(data)
 
+    async def _send_chunk(self, chunk: sctp.Chunk) -> None:
+        """INIT bears no tag (RFC 9260 §8.5.1), not even when it goes again after theirs has come:
+        it would be dropped there, and two ends that both lost an INIT ACK would wait for ever.
+        """
+        tag = self._remote_verification_tag
+        if isinstance(chunk, sctp.InitChunk):
+            self._remote_verification_tag = 0
+        await super()._send_chunk(chunk)
+        self._remote_verification_tag = tag
+
     async def _receive_chunk(self, chunk: Any) -> None:
         if not isinstance(chunk, SPOKEN):
             self._counters["ignored"] += 1
@@ -272,7 +282,9 @@ class _Association(sctp.RTCSctpTransport):
         self._t1_handle = asyncio.get_running_loop().call_later(self._rto, self._t1_expired)
 
     def _t3_expired(self) -> None:
-        self._rto = min(2 * self._rto, LONGEST_RTO)
+        # by half, not to the double as RFC 9260 has it: what is lost here is chance, and nothing
+        # is relieved by waiting
+        self._rto = min(1.5 * self._rto, LONGEST_RTO)
         super()._t3_expired()
 
 
