@@ -138,7 +138,7 @@ async def we_hear_her(ear: Ear) -> None:
             await asyncio.sleep(0.05)
 
 
-@pytest.mark.parametrize("version", ["8.0.0", "9.0.0"])
+@pytest.mark.parametrize("version", ["8.0.0", "9.0.0", "12.0.0", "13.0.0"])
 @pytest.mark.parametrize("outgoing", [True, False], ids=["we call", "she calls"])
 async def test_both_hear_the_other_in_both_roles(version: str, outgoing: bool) -> None:
     async with talking(version, outgoing=outgoing) as (call, olga, told, ear):
