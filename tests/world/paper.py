@@ -22,6 +22,7 @@ from siptg.telegram.call.call import TelegramCall
 from siptg.telegram.call.dh import Group, Secret
 from siptg.telegram.call.events import Answered, Ringing
 from siptg.telegram.people import Person
+from tests.support.signals import LossyLink
 
 # RFC 3526 §3, the group of 2,048 bits
 P = int(
@@ -53,16 +54,24 @@ N = TypeVar("N", bound=AnEngine)
 
 
 class PaperTelegram(Generic[N]):
-    """The server and Olga in one: her half of the key here, her sound in an engine."""
+    """The server and Olga in one: her half of the key here, her sound in an engine. `link` carries
+    signalling both ways, as badly as it likes.
+    """
 
-    def __init__(self, engine: Callable[[Callable[[bytes], None]], N], version: str) -> None:
+    def __init__(
+        self,
+        engine: Callable[[Callable[[bytes], None]], N],
+        version: str,
+        link: LossyLink | None = None,
+    ) -> None:
         self.version, self.engine, self.discarded = version, engine(self._signal), ""
+        self._link = link or LossyLink()
         self._secret = int.from_bytes(os.urandom(256), "big") % P
         self.public = pow(2, self._secret, P).to_bytes(256, "big")
         self.call: TelegramCall
 
     def _signal(self, packet: bytes) -> None:
-        self.call.update(events.Signal(1, packet))
+        self._link.carry(packet, lambda packet: self.call.update(events.Signal(1, packet)))
 
     def _talk(self, theirs: bytes, *, outgoing: bool) -> events.Ready:
         """Olga has the key and her engine begins; what the server then says to us."""
@@ -102,7 +111,7 @@ class PaperTelegram(Generic[N]):
         self.discarded = reason
 
     async def signal(self, id: int, access_hash: int, data: bytes) -> bool:
-        self.engine.signal(data)
+        self._link.carry(data, self.engine.signal)
         return True
 
 
@@ -116,10 +125,14 @@ async def until(told: AsyncIterator[events.CallEvent], kind: type[E]) -> E:
 
 @contextlib.asynccontextmanager
 async def talking(
-    engine: Callable[[Callable[[bytes], None]], N], version: str, *, outgoing: bool
+    engine: Callable[[Callable[[bytes], None]], N],
+    version: str,
+    *,
+    outgoing: bool,
+    link: LossyLink | None = None,
 ) -> AsyncIterator[tuple[TelegramCall, PaperTelegram[N], AsyncIterator[events.CallEvent], Ear]]:
     """A call that is up, we say 440 Hz on the beat, Olga 880."""
-    olga = PaperTelegram(engine, version)
+    olga = PaperTelegram(engine, version, link)
     async with olga.engine, MediaClock() as clock:
         secret: Callable[[], Secret] = lambda: Secret.draw(Group(P, 2), os.urandom)  # noqa: E731
         call = olga.call = TelegramCall(olga, OLGA, secret, outgoing=outgoing)

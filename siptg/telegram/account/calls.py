@@ -171,6 +171,7 @@ class CallDesk:
             person,
             secret,
             outgoing=outgoing,
+            versions=self._settings.versions,
             times=self.times,
             addresses=self._settings.ice_addresses,
             clock=self._clock,

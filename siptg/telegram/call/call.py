@@ -21,7 +21,7 @@ from siptg.telegram.media.opus import OpusSettings
 from siptg.telegram.people import Person, TelegramCause, TelegramRefused
 from siptg.telegram.signalling.channel import Channel
 from siptg.telegram.signalling.cipher import SignallingCipher
-from siptg.telegram.signalling.versions import agreed
+from siptg.telegram.signalling.versions import OFFERED, agreed, nothing_in_common
 from siptg.timers import TimerQueue
 
 log = logging.getLogger(__name__)
@@ -56,6 +56,7 @@ class TelegramCall:
         secret: Callable[[], Secret],
         *,
         outgoing: bool,
+        versions: tuple[str, ...] = OFFERED,
         times: CallTimes | None = None,
         addresses: tuple[str, ...] | None = None,
         clock: MediaClock | None = None,
@@ -70,6 +71,8 @@ class TelegramCall:
         self.counters: Counter[str] = Counter()
         self._api, self._addresses, self._told_over = api, addresses, over
         self._clock = clock
+        self._versions = versions
+        self._their_versions: tuple[str, ...] = ()
         self._timers = TimerQueue()
         self._machine = CallMachine(self, self._timers, secret, outgoing, times or CallTimes())
         self._channel: Channel | None = None
@@ -147,6 +150,7 @@ class TelegramCall:
         """News from the server, or the result of a request: they are one input."""
         match update:
             case events.Requested():
+                self._their_versions = update.versions
                 self._feed(Given.REQUESTED, update)
             case events.Waiting():
                 self._feed(Given.RECEIVED if update.ringing else Given.WAITING, update)
@@ -205,7 +209,7 @@ class TelegramCall:
         version = agreed(ready.versions)
         if version is None:
             # the server chose, from lists of which ours is one
-            self._feed(Given.MEDIA_FAILED, f"no protocol of ours: {', '.join(ready.versions)}")
+            self._feed(Given.NO_VERSION, nothing_in_common(ready.versions, self._versions))
             return
         log.info("= call %s: protocol %s, key %s", self.id, version.name, self.emoji)
         if ready.reflectors and not ready.servers and not ready.p2p:
@@ -323,6 +327,10 @@ class TelegramCall:
                 given = _given(refused)
                 if given is Given.TAKEN and self.outgoing:
                     given = Given.GONE
+                if refused.cause is TelegramCause.OLD_CLIENT:
+                    why = nothing_in_common(self._their_versions, self._versions)
+                    log.warning("! call %s: %s (%s)", self.id, why, refused.text)
+                    refused = TelegramRefused(refused.cause, why)
                 self._feed(given, refused)
 
         self._do(ask())

@@ -52,6 +52,7 @@ class Given(Symbol):
     REFUSED = "a request was refused"
     TAKEN = "refused: another device, or she, was faster"
     GONE = "refused: the server knows no such call"
+    NO_VERSION = "the server chose a protocol that we do not speak"
     KEY_WRONG = "commitment, range or fingerprint"
     SIGNAL = "signalling packet"
     MEDIA_UP = "ICE and DTLS stand"
@@ -222,6 +223,9 @@ class CallMachine:
     def _because_key_wrong(self, now: float, detail: object) -> None:
         self._blame(TelegramCause.SECURITY, str(detail))
 
+    def _because_no_version(self, now: float, detail: object) -> None:
+        self._blame(TelegramCause.OLD_CLIENT, str(detail))
+
     def _because_keys_late(self, now: float, _: object) -> None:
         self._blame(TelegramCause.SILENT, "the exchange of keys took too long")
 
@@ -332,6 +336,7 @@ TABLE: Table = {
             (_G.REFUSED, _M._because_refused),
         )
     },
+    (_S.EXCHANGING, _G.NO_VERSION): (_S.ENDING, (_M._because_no_version, _M._discard_disconnect)),
     (_S.EXCHANGING, _G.KEY_WRONG): (_S.ENDING, (_M._because_key_wrong, _M._discard_disconnect)),
     **{
         (s, _G.HANG_UP): (_S.ENDING, (_M._because_hung_up, _M._discard_hangup))
