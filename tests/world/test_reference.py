@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 import pytest
 
@@ -29,6 +30,9 @@ async def test_aiortc_and_we_hear_each_other(version: str, outgoing: bool) -> No
     assert ended.cause is TelegramCause.HANGUP
 
 
+NEW_PATH = "a new path stands"
+
+
 class Filming(Chromium):
     """Its camera is on."""
 
@@ -39,24 +43,24 @@ class Filming(Chromium):
     ("version", "outgoing"), [("10.0.0", True), ("11.0.0", False)], ids=["we call", "she calls"]
 )
 async def test_a_browser_offers_pictures_and_restarts_ice_and_sound_goes_on(
-    version: str, outgoing: bool
+    version: str, outgoing: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The reference engine is libwebrtc's connection, which a browser has as well."""
+    caplog.set_level(logging.INFO)
     async with talking(Filming, version, outgoing=outgoing) as (call, olga, _, ear):
         engine = olga.engine
         await asyncio.gather(we_hear_her(ear), engine.hears(440))
         await engine.until(lambda: bool(engine.opened), "data channel")
         last = [said["sdp"] for said in engine.got if said["@type"] == "answer"][-1]
         assert "m=video 0 " in last and "m=audio 9 " in last
-        for who in ("they", "we"):
-            before = _ufrags(engine.got)
+        for paths, restart in enumerate((lambda: engine.tell(do="restart"), call.restart_media), 1):
+            restart()
+            await engine.until(lambda n=paths: caplog.text.count(NEW_PATH) == n, "new path")  # type: ignore[misc]
+            assert len(_ufrags(engine.got)) == paths + 1
             engine.heard.clear()
-            if who == "they":
-                engine.tell(do="restart")
-            else:
-                call.restart_media()
-            await engine.until(lambda was=before: _ufrags(engine.got) > was, "new credentials")  # type: ignore[misc]
+            came = call.audio.packets_received
             await asyncio.gather(we_hear_her(ear), engine.hears(440))
+            assert call.audio.packets_received > came
         assert engine.errors == []
 
 
