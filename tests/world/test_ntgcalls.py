@@ -89,8 +89,9 @@ class PaperTelegram:
     async def discard(self, id: int, access_hash: int, reason: str, duration: float) -> None:
         self.discarded = reason
 
-    async def signal(self, id: int, access_hash: int, data: bytes) -> None:
+    async def signal(self, id: int, access_hash: int, data: bytes) -> bool:
         self.engine.signal(data)
+        return True
 
 
 async def until(told: AsyncIterator[events.CallEvent], kind: type[E]) -> E:
