@@ -17,7 +17,7 @@ from siptg.telegram.account.telethon import NotSignedIn
 from siptg.telegram.call import events
 from siptg.telegram.call.call import TelegramCall
 from siptg.telegram.call.machine import CallTimes
-from siptg.telegram.lab import Lab, LabUser
+from siptg.telegram.lab import Lab, LabAccount
 from siptg.telegram.people import TelegramCause, TelegramRefused
 from tests.support.lab import settings, signed_in
 
@@ -27,7 +27,7 @@ QUICK = CallTimes(receive=0.3, ring=0.4, connect=5.0, ending=1.0)
 @attrs.define(eq=False)
 class Two:
     lab: Lab
-    ann_user: LabUser
+    ann_user: LabAccount
     ann: Account
     bob: Account
     clock: MediaClock
