@@ -16,6 +16,7 @@ from cattrs.errors import ClassValidationError
 
 from siptg.sip.errors import SipError
 from siptg.sip.uri import Uri
+from siptg.telegram.signalling import versions
 
 DEFAULT_PATH = Path("siptg.toml")
 
@@ -43,7 +44,7 @@ class TelegramConfig:
     api_hash: str = attrs.field(repr=False)
     bot_token: str = attrs.field(default="", repr=False)
     """Of the bot that shows cards; without one, cards come as plain text."""
-    versions: tuple[str, ...] = ("9.0.0", "8.0.0")
+    versions: tuple[str, ...] = versions.OFFERED
     """Call protocol versions we offer, newest first."""
     ice_addresses: tuple[str, ...] | None = None
     """Local addresses for calls' media; left out, all but loopback."""
@@ -143,6 +144,8 @@ def _check(config: Config) -> list[str]:
     found: list[str] = []
     if not config.lines:
         found.append("lines: at least one [[lines]] table expected")
+    if strange := versions.unknown(config.telegram.versions):
+        found.append(f"telegram.versions: {strange}")
     names = [line.name for line in config.lines]
     found += [f"lines: two lines are named {n!r}" for n in {n for n in names if names.count(n) > 1}]
     for n, line in enumerate(config.lines):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 
 from siptg.telegram.server import Server
+from siptg.telegram.signalling.versions import OFFERED
 
 
 @attrs.frozen
@@ -15,7 +16,7 @@ class TelegramSettings:
     """As `Account.sign_in` gave it."""
     server: Server | None = None
     """None is the real Telegram."""
-    versions: tuple[str, ...] = ("9.0.0", "8.0.0")
-    """Call protocols that we speak, newest first."""
+    versions: tuple[str, ...] = OFFERED
+    """Call protocols that we offer, newest first."""
     ice_addresses: tuple[str, ...] | None = None
     """Local addresses for media; None for all but loopback."""

@@ -118,3 +118,11 @@ def test_a_mistake_is_said_with_file_key_and_expectation(
 def test_a_missing_file_is_said(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"none\.toml: cannot be read: No such file"):
         load(tmp_path / "none.toml")
+
+
+def test_versions_of_calls_that_are_not_spoken_are_named_with_those_that_are(folder: Path) -> None:
+    given = GOOD.replace("[[lines]]", 'versions = ["13.0.0", "3.0.0"]\n\n[[lines]]')
+    with pytest.raises(ConfigError, match=r"telegram\.versions: '3\.0\.0' is not spoken.*13\.0\.0"):
+        load(written(folder, given))
+    good = given.replace(', "3.0.0"', ', "9.0.0"')
+    assert load(written(folder, good)).telegram.versions == ("13.0.0", "9.0.0")

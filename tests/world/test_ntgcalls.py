@@ -3,145 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import hashlib
-import os
-from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
-from typing import TypeVar
 
 import pytest
 
-from siptg.rtp.clock import MediaClock
-from siptg.rtp.sounds.goertzel import Ear
-from siptg.rtp.sounds.tones import sound
-from siptg.telegram.call import events
-from siptg.telegram.call.call import TelegramCall
-from siptg.telegram.call.dh import Group, Secret
-from siptg.telegram.call.events import Answered, Back, Ended, Lost, Ringing
-from siptg.telegram.people import Person, TelegramCause
+from siptg.telegram.call.events import Back, Ended, Lost
+from siptg.telegram.people import TelegramCause
 from tests.world.engine import Engine
+from tests.world.paper import talking, until, we_hear_her
 
 pytestmark = [pytest.mark.world, pytest.mark.netns]
 
-# RFC 3526 §3, the group of 2,048 bits
-P = int(
-    "FFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC74020BBEA63B139B22514A08798E3404DD"
-    "EF9519B3CD3A431B302B0A6DF25F14374FE1356D6D51C245E485B576625E7EC6F44C42E9A637ED6B0BFF5CB6F406B7ED"
-    "EE386BFB5A899FA5AE9F24117C4B1FE649286651ECE45B3DC2007CB8A163BF0598DA48361C55D39A69163FA8FD24CF5F"
-    "83655D23DCA3AD961C62F356208552BB9ED529077096966D670C354E4ABC9804F1746C08CA18217C32905E462E36CE3B"
-    "E39E772C180E86039B2783A2EC07A28FB5C55DF06F4C52C9DE2BCBF6955817183995497CEA956AE515D2261898FA0510"
-    "15728E5A8AACAA68FFFFFFFFFFFFFFFF",
-    16,
-)
-OLGA = Person(2, 2, "Olga")
-WORD = 20.0
-"""Seconds for anything that must happen."""
-E = TypeVar("E")
 
-
-class PaperTelegram:
-    """The server and Olga in one: her half of the key here, her sound in an engine."""
-
-    def __init__(self, version: str) -> None:
-        self.version, self.engine, self.discarded = version, Engine(self._signal), ""
-        self._secret = int.from_bytes(os.urandom(256), "big") % P
-        self.public = pow(2, self._secret, P).to_bytes(256, "big")
-        self.call: TelegramCall
-
-    def _signal(self, packet: bytes) -> None:
-        self.call.update(events.Signal(1, packet))
-
-    def _talk(self, theirs: bytes, *, outgoing: bool) -> events.Ready:
-        """Olga has the key and her engine begins; what the server then says to us."""
-        key = pow(int.from_bytes(theirs, "big"), self._secret, P).to_bytes(256, "big")
-        self.engine.start(key, outgoing=outgoing, hz=880, versions=[self.version])
-        print_ = int.from_bytes(hashlib.sha1(key).digest()[12:20], "little", signed=True)
-        return events.Ready(1, 1, self.public, print_, (self.version,), (), (), True, "")
-
-    def _later(self, update: events.CallUpdate) -> None:
-        asyncio.get_running_loop().call_later(0.01, self.call.update, update)
-
-    def ring_us(self) -> None:
-        committed = hashlib.sha256(self.public).digest()
-        now = datetime.now(UTC)
-        self.call.update(events.Requested(1, 1, OLGA.id, committed, (self.version,), now))
-
-    async def request(self, person: Person, commitment: bytes) -> events.CallUpdate:
-        self._later(events.Waiting(1, 1, True))
-        self._later(events.Accepted(1, 1, self.public))
-        return events.Waiting(1, 1, False)
-
-    async def received(self, id: int, access_hash: int) -> None:
-        pass
-
-    async def accept(self, id: int, access_hash: int, g_b: bytes) -> events.CallUpdate:
-        self._later(self._talk(g_b, outgoing=True))
-        return events.Waiting(1, 1, False)
-
-    async def confirm(
-        self, id: int, access_hash: int, g_a: bytes, fingerprint: int
-    ) -> events.CallUpdate:
-        ready = self._talk(g_a, outgoing=False)
-        assert ready.fingerprint == fingerprint
-        return ready
-
-    async def discard(self, id: int, access_hash: int, reason: str, duration: float) -> None:
-        self.discarded = reason
-
-    async def signal(self, id: int, access_hash: int, data: bytes) -> None:
-        self.engine.signal(data)
-
-
-async def until(told: AsyncIterator[events.CallEvent], kind: type[E]) -> E:
-    async with asyncio.timeout(WORD):
-        async for event in told:
-            if isinstance(event, kind):
-                return event
-    raise LookupError(f"the call ended without {kind.__name__}")
-
-
-@contextlib.asynccontextmanager
-async def talking(
-    version: str, *, outgoing: bool
-) -> AsyncIterator[tuple[TelegramCall, PaperTelegram, AsyncIterator[events.CallEvent], Ear]]:
-    """A call that is up, we say 440 Hz on the beat, Olga 880."""
-    olga = PaperTelegram(version)
-    async with olga.engine, MediaClock() as clock:
-        secret: Callable[[], Secret] = lambda: Secret.draw(Group(P, 2), os.urandom)  # noqa: E731
-        call = olga.call = TelegramCall(olga, OLGA, secret, outgoing=outgoing)
-        told = call.events()
-        if outgoing:
-            call.start()
-            await until(told, Ringing)
-        else:
-            olga.ring_us()
-            await until(told, Ringing)
-            await call.answer()
-        assert len((await until(told, Answered)).emoji.split()) == 4
-        tone, ear = sound("tone:440/600000", call.audio.rate), Ear(call.audio.rate)
-
-        def beat() -> None:
-            ear.write(call.audio.read())
-            call.audio.write(next(tone))
-
-        clock.add(beat)
-        yield call, olga, told, ear
-        clock.remove(beat)
-        await call.hangup()
-        await call.wait_over(5.0)
-
-
-async def we_hear_her(ear: Ear) -> None:
-    async with asyncio.timeout(WORD):
-        while not (ear.full and abs(ear.hz() - 880) < 3):
-            await asyncio.sleep(0.05)
-
-
-@pytest.mark.parametrize("version", ["8.0.0", "9.0.0"])
+@pytest.mark.parametrize("version", ["8.0.0", "9.0.0", "12.0.0", "13.0.0"])
 @pytest.mark.parametrize("outgoing", [True, False], ids=["we call", "she calls"])
 async def test_both_hear_the_other_in_both_roles(version: str, outgoing: bool) -> None:
-    async with talking(version, outgoing=outgoing) as (call, olga, told, ear):
+    async with talking(Engine, version, outgoing=outgoing) as (call, olga, told, ear):
         await asyncio.gather(we_hear_her(ear), olga.engine.hears(440))
         await call.hangup()
         ended = await until(told, Ended)
@@ -150,7 +26,7 @@ async def test_both_hear_the_other_in_both_roles(version: str, outgoing: bool) -
 
 
 async def test_her_hanging_up_ends_the_call_before_the_server_says_so() -> None:
-    async with talking("9.0.0", outgoing=True) as (_, olga, told, ear):
+    async with talking(Engine, "9.0.0", outgoing=True) as (_, olga, told, ear):
         await we_hear_her(ear)
         await olga.engine.stop()
         ended = await until(told, Ended)
@@ -159,7 +35,7 @@ async def test_her_hanging_up_ends_the_call_before_the_server_says_so() -> None:
 
 async def test_mute_is_no_loss() -> None:
     """A muted engine sends no sound at all; its ICE still shows that it lives."""
-    async with talking("9.0.0", outgoing=True) as (call, olga, told, ear):
+    async with talking(Engine, "9.0.0", outgoing=True) as (call, olga, told, ear):
         await we_hear_her(ear)
         olga.engine.mute(True)
         news = asyncio.create_task(until(told, Lost))
@@ -172,7 +48,7 @@ async def test_mute_is_no_loss() -> None:
 
 
 async def test_a_frozen_engine_is_lost_and_comes_back() -> None:
-    async with talking("9.0.0", outgoing=True) as (_, olga, told, ear):
+    async with talking(Engine, "9.0.0", outgoing=True) as (_, olga, told, ear):
         await we_hear_her(ear)
         olga.engine.freeze(True)
         await until(told, Lost)

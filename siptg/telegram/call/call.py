@@ -13,17 +13,19 @@ from siptg.rtp.clock import MediaClock
 from siptg.telegram.call import events
 from siptg.telegram.call.dh import Secret, SharedKey
 from siptg.telegram.call.events import CallEvent, CallUpdate, Ended, Ready
-from siptg.telegram.call.machine import CallMachine, CallTimes, Given, State
+from siptg.telegram.call.machine import CallMachine, Given, State
+from siptg.telegram.call.times import CallTimes
 from siptg.telegram.media.audio import CallAudio
 from siptg.telegram.media.media import CallMedia, MediaEvents
-from siptg.telegram.people import Person, TelegramRefused
+from siptg.telegram.people import Person, TelegramCause, TelegramRefused
 from siptg.telegram.signalling.channel import Channel
 from siptg.telegram.signalling.cipher import SignallingCipher
-from siptg.telegram.signalling.versions import agreed
+from siptg.telegram.signalling.versions import OFFERED, agreed, nothing_in_common
 from siptg.timers import TimerQueue
 
 log = logging.getLogger(__name__)
 
+UNANSWERED = (State.IDLE, State.REQUESTING, State.WAITING, State.RINGING)
 MUST_AGREE = 10
 """Packets that do not decrypt before the log says in words that the keys differ."""
 
@@ -38,7 +40,9 @@ class CallApi(Protocol):
         self, id: int, access_hash: int, g_a: bytes, fingerprint: int
     ) -> CallUpdate: ...
     async def discard(self, id: int, access_hash: int, reason: str, duration: float) -> None: ...
-    async def signal(self, id: int, access_hash: int, data: bytes) -> None: ...
+    async def signal(self, id: int, access_hash: int, data: bytes) -> bool:
+        """False where the server has no use for it any more."""
+        ...
 
 
 class TelegramCall:
@@ -51,6 +55,7 @@ class TelegramCall:
         secret: Callable[[], Secret],
         *,
         outgoing: bool,
+        versions: tuple[str, ...] = OFFERED,
         times: CallTimes | None = None,
         addresses: tuple[str, ...] | None = None,
         clock: MediaClock | None = None,
@@ -63,6 +68,8 @@ class TelegramCall:
         self.counters: Counter[str] = Counter()
         self._api, self._addresses, self._told_over = api, addresses, over
         self._clock = clock
+        self._versions = versions
+        self._their_versions: tuple[str, ...] = ()
         self._timers = TimerQueue()
         self._machine = CallMachine(self, self._timers, secret, outgoing, times or CallTimes())
         self._channel: Channel | None = None
@@ -89,6 +96,11 @@ class TelegramCall:
         return self._machine.state is State.OVER
 
     @property
+    def is_unanswered(self) -> bool:
+        """Ours, and she has not taken it yet."""
+        return self._machine.state in UNANSWERED
+
+    @property
     def commitment(self) -> bytes:
         """What we promised when we asked; names our request until it has a number."""
         return self._commitment
@@ -112,6 +124,10 @@ class TelegramCall:
         self._feed(Given.DECLINE)
 
     async def hangup(self) -> None:
+        """As `hang_up`; legs of every kind are asked this way."""
+        self.hang_up()
+
+    def hang_up(self) -> None:
         """End it in whatever state it is; before the answer this declines or withdraws."""
         self._feed(Given.HANG_UP)
 
@@ -125,6 +141,7 @@ class TelegramCall:
         """News from the server, or the result of a request: they are one input."""
         match update:
             case events.Requested():
+                self._their_versions = update.versions
                 self._feed(Given.REQUESTED, update)
             case events.Waiting():
                 self._feed(Given.RECEIVED if update.ringing else Given.WAITING, update)
@@ -148,7 +165,14 @@ class TelegramCall:
         self._ask(ask())
 
     def received(self) -> None:
-        self._ask(self._api.received(self.id, self._machine.access_hash))
+        async def say() -> None:
+            try:
+                await self._api.received(self.id, self._machine.access_hash)
+            except TelegramRefused as refused:
+                if refused.cause is not TelegramCause.SILENT:  # the ring's own timer goes on
+                    raise
+
+        self._ask(say())
 
     def accept(self, g_b: bytes) -> None:
         async def ask() -> None:
@@ -176,7 +200,7 @@ class TelegramCall:
         version = agreed(ready.versions)
         if version is None:
             # the server chose, from lists of which ours is one
-            self._feed(Given.MEDIA_FAILED, f"no protocol of ours: {', '.join(ready.versions)}")
+            self._feed(Given.NO_VERSION, nothing_in_common(ready.versions, self._versions))
             return
         log.info("= call %s: protocol %s, key %s", self.id, version.name, self.emoji)
         if ready.reflectors and not ready.servers and not ready.p2p:
@@ -221,14 +245,18 @@ class TelegramCall:
             self._do(self._media.close())
 
     def tell(self, event: CallEvent) -> None:
-        self._events.put_nowait(event)
         if isinstance(event, Ended):
             if self._channel is not None:
                 self._channel.close()
             if self._carrying is not None:
                 self._carrying.cancel()
-            log.info("x call %s: %s %s", self.id, event.cause.value, event.detail)
+            attacked = event.cause is TelegramCause.SECURITY
+            level = logging.ERROR if attacked else logging.INFO
+            say = "somebody may be in between: " if attacked else ""
+            log.log(level, "x call %s: %s%s %s", self.id, say, event.cause.value, event.detail)
+            # first: a call of hers that waited behind ours is to be heard of before ours ends
             self._told_over(self)
+        self._events.put_nowait(event)
 
     # plumbing
 
@@ -261,10 +289,13 @@ class TelegramCall:
         while not self.is_over:
             data = await self._signals.get()
             try:
-                await self._api.signal(self.id, self._machine.access_hash, data)
+                taken = await self._api.signal(self.id, self._machine.access_hash, data)
             except TelegramRefused as refused:
                 self.counters["signal_refused"] += 1
                 log.debug("call %s: a signalling packet was refused: %s", self.id, refused)
+                taken = _given(refused) is not Given.GONE
+            if not taken:
+                self._feed(Given.GONE)
 
     def _mute(self, muted: bool) -> None:
         self.muted = muted
@@ -275,7 +306,14 @@ class TelegramCall:
             try:
                 await work
             except TelegramRefused as refused:
-                self._feed(Given.REFUSED, refused)
+                given = _given(refused)
+                if given is Given.TAKEN and self.outgoing:
+                    given = Given.GONE
+                if refused.cause is TelegramCause.OLD_CLIENT:
+                    why = nothing_in_common(self._their_versions, self._versions)
+                    log.warning("! call %s: %s (%s)", self.id, why, refused.text)
+                    refused = TelegramRefused(refused.cause, why)
+                self._feed(given, refused)
 
         self._do(ask())
 
@@ -290,3 +328,13 @@ class TelegramCall:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("call %s: a task broke", self.id, exc_info=error)
             self._feed(Given.MEDIA_FAILED, str(error))
+
+
+def _given(refused: TelegramRefused) -> Given:
+    """What a refusal is to the machine."""
+    match refused.cause:
+        case TelegramCause.ELSEWHERE:
+            return Given.TAKEN
+        case TelegramCause.HANGUP:
+            return Given.GONE
+    return Given.REFUSED

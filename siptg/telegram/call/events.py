@@ -16,6 +16,14 @@ class Ringing:
 
 
 @attrs.frozen
+class Agreed:
+    """Both have the key; the path is being sought."""
+
+    emoji: str
+    """Four signs that prove the key, for both to compare."""
+
+
+@attrs.frozen
 class Answered:
     """Media stands: both can talk."""
 
@@ -43,7 +51,7 @@ class Ended:
     """Seconds since Answered."""
 
 
-CallEvent = Ringing | Answered | Lost | Back | Ended
+CallEvent = Ringing | Agreed | Answered | Lost | Back | Ended
 
 # from the server
 

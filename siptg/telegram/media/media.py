@@ -29,6 +29,7 @@ from siptg.telegram.signalling.negotiation import (
     Muted,
     Negotiation,
     News,
+    Restart,
     Setup,
 )
 
@@ -38,6 +39,8 @@ SILENT_AFTER = 8.0
 """Seconds without any packet. A peer that is muted sends no sound, but asks for consent: ours every
 six seconds at the latest."""
 WATCH_EVERY = 1.0
+ANSWER_WITHIN = 10.0
+"""Seconds for the answer to an ICE restart of ours."""
 MOST_NEWS = 256
 MOST_EARLY = 100
 """Candidates kept until the credentials come."""
@@ -109,6 +112,8 @@ class CallMedia:
         self._up = self._closing = False
         self._setup: asyncio.Future[Setup] = asyncio.get_running_loop().create_future()
         self._remote: Setup | None = None
+        self._answer: asyncio.Future[Setup] | None = None
+        """To an ICE restart of ours, where the dialect has one."""
         self._lines: list[str] = []
         self._news: asyncio.Queue[News] = asyncio.Queue()
         self._sctp: RTCSctpTransport | None = None
@@ -137,7 +142,7 @@ class CallMedia:
 
     def restart(self) -> None:
         """A new path under the same keys: ICE again, with new credentials of ours."""
-        self._do(self._restart(), "ICE restart")
+        self._do(self._restart(theirs=False), "ICE restart")
 
     async def close(self) -> None:
         if self._closing:
@@ -165,10 +170,8 @@ class CallMedia:
             if not self._caller:
                 self._introduce(ice)
             await self._join(ice, remote)
-            # the ordinary meaning of the words: "passive" there makes us the client
-            passive = remote.fingerprints[0].setup == "passive"
-            active = remote.fingerprints[0].setup == "active"
-            client = passive or (self._caller and not active)
+            theirs = remote.fingerprints[0].setup
+            client = self._negotiation.manners.is_client(theirs, caller=self._caller)
             self._dtls._set_role("client" if client else "server")
             prints = [RTCDtlsFingerprint(f.hash, f.value) for f in remote.fingerprints]
             await self._dtls.start(RTCDtlsParameters(fingerprints=prints))
@@ -194,8 +197,7 @@ class CallMedia:
         own = next(
             f for f in self._dtls.getLocalParameters().fingerprints if f.algorithm == "sha-256"
         )
-        setup = "actpass" if self._caller else "passive"
-        prints = (Fingerprint("sha-256", setup, own.value),)
+        prints = (Fingerprint("sha-256", self._negotiation.manners.setup, own.value),)
         about = Setup(ice.local_username, ice.local_password, prints)
         for message in self._negotiation.introduce(about, ice.lines()):
             self._send(message)
@@ -271,7 +273,10 @@ class CallMedia:
             self._setup.set_result(setup)
         elif before is not None and before.ufrag != setup.ufrag and self._up:
             self._lines.clear()  # of the old credentials
-            self.restart()
+            if self._answer is not None and not self._answer.done():
+                self._answer.set_result(setup)
+            else:
+                self._do(self._restart(theirs=True), "ICE restart")
 
     # while it stands
 
@@ -299,23 +304,31 @@ class CallMedia:
             channel.on("message", self._channel_message)
 
         sctp.on("datachannel", use)
-        if self._caller:
-            use(RTCDataChannel(sctp, RTCDataChannelParameters(label="data", id=0)))
+        announced = self._negotiation.manners.channel_announced
+        if self._caller or not announced:
+            about = RTCDataChannelParameters(label="data", id=0, negotiated=not announced)
+            use(RTCDataChannel(sctp, about))
         await sctp.start(RTCSctpCapabilities(maxMessageSize=262_144), 5000)
 
     def _channel_message(self, text: str | bytes) -> None:
         self.receive(text.encode() if isinstance(text, str) else text)
 
-    async def _restart(self) -> None:
+    async def _restart(self, *, theirs: bool) -> None:
+        """`theirs`: they began it, with credentials that we have."""
         remote, old = self._remote, self._path.connection
-        if remote is None or self._closing:
+        way = Restart.FREE if theirs else self._negotiation.manners.restart
+        if remote is None or self._closing or way is Restart.NEVER:
             return
         ice = self._new_ice()
         try:
             await ice.gather_candidates()
+            if way is Restart.ANSWERED:
+                self._answer = asyncio.get_running_loop().create_future()
             self._introduce(ice)
+            if way is Restart.ANSWERED and self._answer is not None:
+                remote = await asyncio.wait_for(self._answer, ANSWER_WITHIN)
             await self._join(ice, remote)
-        except (ConnectionError, OSError) as error:
+        except (ConnectionError, OSError) as error:  # TimeoutError is one
             log.info("! no new path: %s", error)
             await ice.close()
             return

@@ -7,19 +7,24 @@ acknowledged; what came twice is handled once.
 from __future__ import annotations
 
 import struct
-import zlib
-from collections import Counter, OrderedDict, deque
+from collections import Counter, OrderedDict
 
 import attrs
 
 from siptg.telegram.signalling.cipher import SignallingCipher
+from siptg.telegram.signalling.memory import Memory
+from siptg.telegram.signalling.zipped import unzipped, zipped
 
 SINGLE, WANTS_ACK, COUNTER = 1 << 31, 1 << 30, (1 << 30) - 1
 MESSAGE, EMPTY, ACK = 0x7F, 0xFE, 0xFF
 RESEND_NOT_BEFORE, RESEND_AFTER, ACK_WITHIN = 3.0, 5.0, 5.0
 """Seconds."""
-LARGEST_OUT, LARGEST_TEXT = 16 * 1024, 2 << 20
-MOST_REMEMBERED, MOST_UNACKED = 4096, 64
+LARGEST_PLAIN, LARGEST_OUT = 8 * 1024, 16 * 1024
+"""Bytes: a longer text is zipped; a longer packet would not be read."""
+MOST_UNACKED, MOST_RECORDS, MOST_ACKS = 64, 256, 1024
+"""Messages of ours that wait for an acknowledgement; records of a packet that are read; those of
+theirs that wait for one.
+"""
 _RECORD = struct.Struct(">IB")
 
 
@@ -38,9 +43,10 @@ class AcknowledgedFraming:
     _counter: int = 0
     _unacked: OrderedDict[int, _Sent] = attrs.field(factory=OrderedDict)
     """seq → record, oldest first."""
-    _acks: list[int] = attrs.field(factory=list)
-    _handled: _Memory = attrs.field(factory=lambda: _Memory())
-    _packets: _Memory = attrs.field(factory=lambda: _Memory())
+    _acks: dict[int, None] = attrs.field(factory=dict)
+    """Wanted, in the order in which they were."""
+    _handled: Memory = attrs.field(factory=Memory)
+    _packets: Memory = attrs.field(factory=Memory)
     _ready: list[bytes] = attrs.field(factory=list)
     _resend_at: float | None = None
     _ack_at: float | None = None
@@ -50,8 +56,12 @@ class AcknowledgedFraming:
         if len(self._unacked) >= MOST_UNACKED:
             self.counters["unacknowledged"] += 1
             return
+        body = text if len(text) <= LARGEST_PLAIN else zipped(text)
+        if len(body) > LARGEST_OUT // 2:
+            self.counters["too_long"] += 1
+            return
         seq = self._next() | WANTS_ACK
-        record = _RECORD.pack(seq, MESSAGE) + struct.pack(">I", len(text)) + text
+        record = _RECORD.pack(seq, MESSAGE) + struct.pack(">I", len(body)) + body
         alone = not self._unacked
         self._unacked[seq] = _Sent(record, now)
         # behind others it follows them: the engine takes the first that wants an ack as
@@ -68,8 +78,12 @@ class AcknowledgedFraming:
         if not self._packets.add(first & COUNTER):
             self.counters["repeated"] += 1
             return []
-        found, fresh, at = [], False, 0
+        found, fresh, at, records = [], False, 0, 0
         while at + _RECORD.size <= len(body):
+            records += 1
+            if records > MOST_RECORDS:
+                self.counters["too_many_records"] += 1
+                break
             seq, kind = _RECORD.unpack_from(body, at)
             at += _RECORD.size
             if kind == ACK:
@@ -81,11 +95,11 @@ class AcknowledgedFraming:
                 if len(text) < size:
                     self.counters["cut_off"] += 1
                     break
-                if seq & WANTS_ACK and seq not in self._acks:
-                    self._acks.append(seq)
+                if seq & WANTS_ACK and len(self._acks) < MOST_ACKS:
+                    self._acks[seq] = None
                 if self._handled.add(seq & COUNTER):
                     fresh = fresh or bool(seq & WANTS_ACK)
-                    whole = _unpacked(text)
+                    whole = unzipped(text)
                     if whole is None:
                         self.counters["bad_gzip"] += 1
                     else:
@@ -125,7 +139,7 @@ class AcknowledgedFraming:
 
     def _send(self, body: bytes, now: float, *, everything: bool = False) -> None:
         body += b"".join(_RECORD.pack(seq, ACK) for seq in self._acks)
-        self._acks, self._ack_at = [], None
+        self._acks, self._ack_at = {}, None
         if body[4] == EMPTY:
             for sent in self._unacked.values():
                 due = everything or sent.at + RESEND_NOT_BEFORE <= now
@@ -136,33 +150,3 @@ class AcknowledgedFraming:
         if self._unacked and self._resend_at is None:
             self._resend_at = now + RESEND_AFTER
         self._ready.append(self.cipher.seal(body))
-
-
-class _Memory:
-    """The counters seen, the newest of them."""
-
-    def __init__(self) -> None:
-        self._seen: set[int] = set()
-        self._order: deque[int] = deque()
-
-    def add(self, number: int) -> bool:
-        """False where it was seen before."""
-        if number in self._seen:
-            return False
-        self._seen.add(number)
-        self._order.append(number)
-        if len(self._order) > MOST_REMEMBERED:
-            self._seen.discard(self._order.popleft())
-        return True
-
-
-def _unpacked(text: bytes) -> bytes | None:
-    """The text, gunzipped where it is gzip; None where that is broken or too long."""
-    if text[:2] != b"\x1f\x8b":
-        return text
-    unzip = zlib.decompressobj(31)
-    try:
-        whole = unzip.decompress(text, LARGEST_TEXT)
-    except zlib.error:
-        return None
-    return None if unzip.unconsumed_tail else whole

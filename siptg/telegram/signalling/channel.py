@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import time
+import logging
 from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
+
+from siptg.telegram.signalling.gate import Gate
+
+log = logging.getLogger(__name__)
+
+SCTP_PORTS = b"\x13\x88\x13\x88"
+"""5000 to 5000: how SCTP packets begin. Those of the other framings begin with random bytes."""
 
 Emit = Callable[[bytes], None]
 """Takes a packet for phone.sendSignalingData; it does not wait."""
@@ -15,7 +22,7 @@ Deliver = Callable[[bytes], None]
 
 
 class Channel(Protocol):
-    """Made by `versions.open_channel`. Nothing of it raises, whatever comes in."""
+    """Made by `Version.open`. Nothing of it raises, whatever comes in."""
 
     @property
     def counters(self) -> Counter[str]:
@@ -50,10 +57,14 @@ class Framing(Protocol):
 
 
 class TimedChannel:
-    """A framing with one timer of the loop."""
+    """A framing with one timer of the loop. Packets that come faster than those of any call are
+    counted as `flooded` and dropped.
+    """
 
     def __init__(self, framing: Framing, emit: Emit, deliver: Deliver) -> None:
         self._framing, self._emit, self._deliver = framing, emit, deliver
+        self._gate = Gate()
+        self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
 
@@ -63,14 +74,26 @@ class TimedChannel:
 
     def post(self, text: bytes) -> None:
         if not self._closed:
-            self._framing.post(text, time.monotonic())
+            self._framing.post(text, self._loop.time())
             self._flush()
 
     def receive(self, packet: bytes) -> None:
+        now = self._loop.time()
         if self._closed:
             return
-        for text in self._framing.receive(packet, time.monotonic()):
+        if not self._gate.lets(now):
+            self.counters["flooded"] += 1
+            return
+        unread = self.counters["undecryptable"]
+        for text in self._framing.receive(packet, now):
             self._deliver(text)
+        if self.counters["undecryptable"] > unread and packet.startswith(SCTP_PORTS):
+            self.counters["other_framing"] += 1
+            if self.counters["other_framing"] == 1:
+                log.warning(
+                    "! the other end's signalling is SCTP, that of versions 11 and later;"
+                    " the version agreed on has another framing"
+                )
         self._flush()
 
     def close(self) -> None:
@@ -80,7 +103,7 @@ class TimedChannel:
             self._timer = None
 
     def _tick(self) -> None:
-        self._framing.tick(time.monotonic())
+        self._framing.tick(self._loop.time())
         self._flush()
 
     def _flush(self) -> None:
@@ -93,5 +116,4 @@ class TimedChannel:
             self._timer = None
         deadline = self._framing.deadline()
         if deadline is not None:
-            wait = max(0.0, deadline - time.monotonic())
-            self._timer = asyncio.get_running_loop().call_later(wait, self._tick)
+            self._timer = self._loop.call_at(deadline, self._tick)
