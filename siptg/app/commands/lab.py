@@ -101,18 +101,18 @@ def say(text: str) -> None:
 
 async def _phone(name: str, folder: Path) -> bool:
     from siptg.rtp.clock import MediaClock
-    from siptg.telegram.lab import LabUser
+    from siptg.telegram.lab import LabAccount
     from siptg.telegram.lab.folder import Door, NoLab
-    from siptg.telegram.lab.person import LabPerson
     from siptg.telegram.lab.phone import LabPhone
+    from siptg.telegram.lab.user import LabUser
 
     door = Door.read(folder)
     if name not in door.phones:
         raise NoLab(f"the lab has no {name}: there are {', '.join(sorted(door.phones))}")
-    record = LabUser(0, name, door.phones[name])
+    record = LabAccount(0, name, door.phones[name])
     async with (
         MediaClock() as clock,
-        LabPerson(door, record, LOOPBACK) as person,
+        LabUser(door, record, LOOPBACK) as person,
         LabPhone(person, clock, say) as made,
     ):
         say(f"= {name} ({door.phones[name]}) is on line; :help")

@@ -22,7 +22,7 @@ from telethon.tl.core import TLMessage
 from telethon.tl.tlobject import TLObject
 
 from siptg.telegram.lab import calls, chats, inline, sign_in  # noqa: F401  (they register handlers)
-from siptg.telegram.lab.accounts import LabUser
+from siptg.telegram.lab.accounts import LabAccount
 from siptg.telegram.lab.calls import Calls
 from siptg.telegram.lab.chats import Chats
 from siptg.telegram.lab.handlers import HANDLERS
@@ -52,7 +52,7 @@ class KeyEntry:
 
     key: AuthKey
     salt: bytes
-    account: LabUser | None = None
+    account: LabAccount | None = None
 
 
 @attrs.frozen
@@ -71,7 +71,7 @@ class Lab:
         self, host: str = "127.0.0.1", port: int = 0, key: RSAPrivateKey | None = None
     ) -> None:
         """`key` proves the lab to its clients; without one it makes its own."""
-        self.accounts: dict[int, LabUser] = {}
+        self.accounts: dict[int, LabAccount] = {}
         self.keys: dict[bytes, KeyEntry] = {}
         self.codes: dict[str, str] = {}
         self.code_sent: Callable[[str, str], None] = lambda phone, code: None
@@ -120,11 +120,11 @@ class Lab:
         public = self._key.public_key().public_bytes(Encoding.PEM, PublicFormat.PKCS1)
         return Server(DC, *self._address, public.decode())
 
-    def add_user(self, name: str, phone: str, username: str | None = None) -> LabUser:
-        return self._add(LabUser(next(self._ids), name, phone.lstrip("+"), username))
+    def add_user(self, name: str, phone: str, username: str | None = None) -> LabAccount:
+        return self._add(LabAccount(next(self._ids), name, phone.lstrip("+"), username))
 
-    def add_bot(self, name: str, username: str, token: str) -> LabUser:
-        return self._add(LabUser(int(token.partition(":")[0]), name, "", username, token))
+    def add_bot(self, name: str, username: str, token: str) -> LabAccount:
+        return self._add(LabAccount(int(token.partition(":")[0]), name, "", username, token))
 
     def code_for(self, phone: str) -> str:
         """The code that would have been sent to the phone; empty where none was asked for."""
@@ -132,19 +132,21 @@ class Lab:
 
     # faults on command
 
-    def drop(self, account: LabUser) -> None:
+    def drop(self, account: LabAccount) -> None:
         """Cut the connections of an account, as a network does."""
         for link in list(account.links):
             link.wire.writer.transport.abort()
 
-    def refuse(self, account: LabUser, query: type, code: int, text: str, times: int = 1) -> None:
+    def refuse(
+        self, account: LabAccount, query: type, code: int, text: str, times: int = 1
+    ) -> None:
         """Answer the next queries of that kind by an error."""
         waiting = self.refusals.setdefault((account.id, query), deque())
         waiting.extend(Refused(code, text) for _ in range(times))
 
     # connections
 
-    def _add(self, account: LabUser) -> LabUser:
+    def _add(self, account: LabAccount) -> LabAccount:
         self.accounts[account.id] = account
         return account
 
