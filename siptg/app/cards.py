@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from siptg.app.causes import Cause, words
-from siptg.app.legs import Party
+from siptg.app.legs import Party, Sound
 from siptg.telegram.chat.cards import Button, Card
 
 KEYS = ("123", "456", "789", "*0#")
@@ -37,11 +37,19 @@ def ringing(party: Party) -> Card:
     return Card(f"It rings: {party}", (_END,))
 
 
-def talking(party: Party, keys: str = "") -> Card:
-    """The keypad; what was pressed stands on it during the call."""
-    pressed = f"\n{keys}" if keys else ""
+SOUNDS = {
+    Sound.GOOD: "",
+    Sound.MUTED: "🔇 Your microphone is off.",
+    Sound.NONE: "⚠️ No sound comes from your Telegram.",
+    Sound.LOST: "⌛ Your connection is lost; I look for it.",
+}
+
+
+def talking(party: Party, keys: str = "", sound: Sound = Sound.GOOD) -> Card:
+    """The keypad; what was pressed, and what is wrong with her sound, stands on it."""
+    lines = (str(party), SOUNDS[sound], keys)
     return Card(
-        f"{party}{pressed}",
+        "\n".join(line for line in lines if line),
         (*(tuple(Button(key, key) for key in row) for row in KEYS), _END),
     )
 

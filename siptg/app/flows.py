@@ -19,7 +19,7 @@ from siptg.app import cards
 from siptg.app.bridge import Bridge, Sounds, play_to
 from siptg.app.causes import Cause
 from siptg.app.desk import Desk, LineTerms, Refused
-from siptg.app.legs import Answered, Ended, Leg, LegEvent, Party, Ringing
+from siptg.app.legs import Answered, Ended, Leg, LegEvent, Party, Ringing, Sound, SoundChanged
 from siptg.app.live_card import LiveCard
 from siptg.app.numbers import Wish, announcement
 from siptg.app.store import CallRecord
@@ -50,6 +50,7 @@ class Flow(abc.ABC):
     _her: Leg | None = attrs.field(default=None, init=False)
     _other: Leg | None = attrs.field(default=None, init=False)
     _keys: str = attrs.field(default="", init=False)
+    _sound: Sound = attrs.field(default=Sound.GOOD, init=False)
     _began: datetime = attrs.field(init=False)
     _answered: datetime | None = attrs.field(default=None, init=False)
     _calling: asyncio.Task[Outcome] | None = attrs.field(default=None, init=False)
@@ -88,8 +89,18 @@ class Flow(abc.ABC):
         """A key of the card: one digit for the party, in the order pressed (SP-15.2)."""
         if self._other is not None:
             self._keys += key
-            self._card.show(cards.talking(self.party, self._keys[-32:]))
+            self._show_talking()
             await self._other.press(key)
+
+    def _show_talking(self) -> None:
+        self._card.show(cards.talking(self.party, self._keys[-32:], self._sound))
+
+    def _hear(self, leg: Leg, event: LegEvent) -> None:
+        """What is wrong with her sound is shown to her as long as it is."""
+        if leg is self._her and isinstance(event, SoundChanged):
+            self._sound = event.sound
+            if self._answered is not None:
+                self._show_talking()
 
     @abc.abstractmethod
     async def _call(self) -> Outcome:
@@ -99,7 +110,7 @@ class Flow(abc.ABC):
         """Both legs are there: the call has a length from now on."""
         if self._answered is None:
             self._answered = self.desk.now()
-            self._card.show(cards.talking(self.party))
+            self._show_talking()
             self.connected()
 
     async def _hang_up(self, cause: Cause) -> None:
@@ -220,6 +231,7 @@ class OutgoingFlow(Flow):
         await play_to(her, sounds, self.desk.beat)
 
     def _watch(self, leg: Leg, event: LegEvent) -> None:
+        self._hear(leg, event)
         if leg is self._other and isinstance(event, Ringing):
             self._card.show(cards.ringing(self.party))
         if leg is self._other and isinstance(event, Answered):
@@ -258,6 +270,7 @@ class IncomingFlow(Flow):
             log.warning("the caller's name is late: it rings before the message is there")
 
     def _watch(self, leg: Leg, event: LegEvent) -> None:
+        self._hear(leg, event)
         if leg is self._her and isinstance(event, Answered):
             if self._limit is not None:
                 self._limit.reschedule(None)

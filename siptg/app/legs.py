@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import AsyncIterator
 from typing import Protocol
 
@@ -52,6 +53,25 @@ class Held:
     on: bool
 
 
+class Sound(enum.Enum):
+    """What comes from a party."""
+
+    GOOD = "good"
+    MUTED = "muted"
+    """They switched their microphone off."""
+    NONE = "none"
+    """Nothing has come, though they are connected and not muted."""
+    LOST = "lost"
+    """Their connection is gone and is being sought anew."""
+
+
+@attrs.frozen
+class SoundChanged:
+    """What comes from them is another thing than before."""
+
+    sound: Sound
+
+
 @attrs.frozen
 class Ended:
     """The last event of every leg."""
@@ -61,7 +81,7 @@ class Ended:
     """The other side's own code and words, as `404 Not Found`; shown to the person."""
 
 
-LegEvent = Ringing | Answered | Digit | Held | Ended
+LegEvent = Ringing | Answered | Digit | Held | SoundChanged | Ended
 
 
 class Leg(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from siptg.app.causes import Cause
-from siptg.app.legs import Answered, Ended, LegEvent, Party, Ringing
+from siptg.app.legs import Answered, Ended, LegEvent, Party, Ringing, Sound, SoundChanged
 from siptg.rtp.audio import AudioPort
 from siptg.telegram.call import events
 from siptg.telegram.call.call import TelegramCall
@@ -56,8 +56,12 @@ class TelegramLeg:
                     yield Answered()
                 case events.Ended(cause, detail):
                     yield Ended(CAUSES[cause], detail)
-                case _:
-                    continue  # a path that was lost and came back is the media's own business
+                case events.Lost():
+                    yield SoundChanged(Sound.LOST)
+                case events.Back():
+                    yield SoundChanged(Sound.MUTED if self._call.muted else Sound.GOOD)
+                case events.Agreed():
+                    continue
 
     async def ring(self) -> None:
         """Telegram has no word for it: her own app shows that it connects."""

@@ -13,7 +13,7 @@ from siptg.app import cards
 from siptg.app.causes import Cause
 from siptg.app.conversation import TABLE, Conversation, Given, State
 from siptg.app.desk import Refused
-from siptg.app.legs import Answered, Ended, Leg, Party, Ringing
+from siptg.app.legs import Answered, Ended, Leg, Party, Ringing, Sound, SoundChanged
 from siptg.app.numbers import Wish
 from tests.support.paper import LINE, PaperDesk, PaperLeg
 
@@ -55,6 +55,27 @@ async def test_a_number_calls_her_back_then_dials_and_joins_both() -> None:
     (record,) = desk.records
     assert (record.direction, record.party, record.cause) == ("out", "100", "hangup")
     assert record.answered is not None
+
+
+@pytest.mark.looptime
+async def test_what_is_wrong_with_her_sound_stands_on_the_card_as_long_as_it_is() -> None:
+    her = PaperLeg("her", (1, Answered()))
+    for wait, sound in ((3.0, Sound.MUTED), (2.0, Sound.LOST), (1.0, Sound.GOOD)):
+        her._script.append((wait, SoundChanged(sound)))
+    talk, desk = start(her, parties=(PaperLeg("pbx", (1, Answered())),))
+    talk.number(WISH, LINE)
+    await asyncio.sleep(5)
+    assert talk.press("1") == "1"
+    await asyncio.sleep(4)
+    talk.press(cards.HANG_UP)
+    await over(talk)
+    assert desk.cards[0].texts[2:-1] == [
+        "100",
+        "100\n🔇 Your microphone is off.",
+        "100\n🔇 Your microphone is off.\n1",
+        "100\n⌛ Your connection is lost; I look for it.\n1",
+        "100\n1",
+    ]
 
 
 @pytest.mark.looptime

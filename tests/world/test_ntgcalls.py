@@ -8,7 +8,8 @@ import pytest
 
 from siptg.telegram.call.events import Back, Ended, Lost
 from siptg.telegram.people import TelegramCause
-from tests.world.paper_telegram import talking, until, we_hear_her
+from tests.world.engine import Engine
+from tests.world.paper import talking, until, we_hear_her
 
 pytestmark = [pytest.mark.world, pytest.mark.netns]
 
@@ -16,7 +17,7 @@ pytestmark = [pytest.mark.world, pytest.mark.netns]
 @pytest.mark.parametrize("version", ["8.0.0", "9.0.0", "12.0.0", "13.0.0"])
 @pytest.mark.parametrize("outgoing", [True, False], ids=["we call", "she calls"])
 async def test_both_hear_the_other_in_both_roles(version: str, outgoing: bool) -> None:
-    async with talking(version, outgoing=outgoing) as (call, olga, told, ear):
+    async with talking(Engine, version, outgoing=outgoing) as (call, olga, told, ear):
         await asyncio.gather(we_hear_her(ear), olga.engine.hears(440))
         await call.hangup()
         ended = await until(told, Ended)
@@ -25,7 +26,7 @@ async def test_both_hear_the_other_in_both_roles(version: str, outgoing: bool) -
 
 
 async def test_her_hanging_up_ends_the_call_before_the_server_says_so() -> None:
-    async with talking("9.0.0", outgoing=True) as (_, olga, told, ear):
+    async with talking(Engine, "9.0.0", outgoing=True) as (_, olga, told, ear):
         await we_hear_her(ear)
         await olga.engine.stop()
         ended = await until(told, Ended)
@@ -34,7 +35,7 @@ async def test_her_hanging_up_ends_the_call_before_the_server_says_so() -> None:
 
 async def test_mute_is_no_loss() -> None:
     """A muted engine sends no sound at all; its ICE still shows that it lives."""
-    async with talking("9.0.0", outgoing=True) as (call, olga, told, ear):
+    async with talking(Engine, "9.0.0", outgoing=True) as (call, olga, told, ear):
         await we_hear_her(ear)
         olga.engine.mute(True)
         news = asyncio.create_task(until(told, Lost))
@@ -47,7 +48,7 @@ async def test_mute_is_no_loss() -> None:
 
 
 async def test_a_frozen_engine_is_lost_and_comes_back() -> None:
-    async with talking("9.0.0", outgoing=True) as (_, olga, told, ear):
+    async with talking(Engine, "9.0.0", outgoing=True) as (_, olga, told, ear):
         await we_hear_her(ear)
         olga.engine.freeze(True)
         await until(told, Lost)

@@ -10,7 +10,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.support.signals import LossyLink
-from tests.world.paper_telegram import talking, we_hear_her
+from tests.world.engine import Engine
+from tests.world.paper import talking, we_hear_her
 
 pytestmark = [pytest.mark.world, pytest.mark.netns]
 
@@ -24,7 +25,7 @@ BAD_DAYS: dict[str, Callable[[], LossyLink]] = {
 async def both_are_heard(name: str, version: str, outgoing: bool) -> None:
     link = BAD_DAYS[name]()
     try:
-        async with talking(version, outgoing=outgoing, link=link) as (_, olga, _told, ear):
+        async with talking(Engine, version, outgoing=outgoing, link=link) as (_, olga, _told, ear):
             await asyncio.gather(we_hear_her(ear), olga.engine.hears(440, 20.0))
     except (TimeoutError, LookupError) as error:
         raise AssertionError(f"{name}: {error!r} after {link}") from error

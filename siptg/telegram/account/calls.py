@@ -6,7 +6,8 @@ import asyncio
 import logging
 import os
 import threading
-from collections import Counter
+import time
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,8 +19,8 @@ from siptg.rtp.clock import MediaClock
 from siptg.telegram.call import api
 from siptg.telegram.call.call import TelegramCall
 from siptg.telegram.call.dh import Group, KeyRefused, Secret
-from siptg.telegram.call.events import CallUpdate, Discarded, Requested
-from siptg.telegram.call.machine import CallTimes
+from siptg.telegram.call.events import CallUpdate, Requested
+from siptg.telegram.call.times import CallTimes
 from siptg.telegram.people import Person, TelegramCause, TelegramRefused
 from siptg.telegram.settings import TelegramSettings
 
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 STALE_AFTER = timedelta(seconds=90)
 """News of a call that is older than any call rings (after a pause) is no news."""
 MOST_WAITING = 1000
+MOST_EARLY, EARLY_FOR = 256, 30.0
+"""News of calls whose number we do not know yet: how many, and for how many seconds."""
 
 Ask = Callable[[Any], Awaitable[Any]]
 """One request to Telegram; TelegramRefused where it says no."""
@@ -42,17 +45,28 @@ class CallDesk:
         self,
         ask: Ask,
         who: Who,
+        me: Callable[[], int],
         settings: TelegramSettings,
         *,
         times: CallTimes | None = None,
         clock: MediaClock | None = None,
     ) -> None:
+        """`me` tells the number of the account, once it is known; without `times` those that
+        Telegram tells are taken.
+        """
         self.counters: Counter[str] = Counter()
-        self._ask, self._who, self._settings, self._clock = ask, who, settings, clock
-        self._times = times or CallTimes()
+        self._ask, self._who, self._me = ask, who, me
+        self._settings, self._clock = settings, clock
+        self.times, self._times_given = times or CallTimes(), times is not None
         self._calls: dict[int, TelegramCall] = {}
         self._asking: list[TelegramCall] = []
         self._incoming: asyncio.Queue[TelegramCall] = asyncio.Queue()
+        self._early: deque[tuple[float, CallUpdate]] = deque(maxlen=MOST_EARLY)
+        """News that overtook the result of our request."""
+        self._ringing: set[int] = set()
+        """Calls to us that are just being looked at."""
+        self._behind: dict[TelegramCall, TelegramCall] = {}
+        """Our call to somebody → hers to us, made at the same time."""
         self._group: Group | None = None
 
     async def call(self, person: Person) -> TelegramCall:
@@ -72,8 +86,18 @@ class CallDesk:
         """Have Telegram's group proved sound, so that the first call does not wait for it."""
         try:
             await self._secret()
+            if not self._times_given:
+                self.times = await self._told_times()
         except TelegramRefused as refused:
             log.warning("no group for keys yet: %s", refused)
+
+    async def _told_times(self) -> CallTimes:
+        config = await self._ask(fn.help.GetConfigRequest())
+        return self.times.told(
+            config.call_receive_timeout_ms,
+            config.call_ring_timeout_ms,
+            config.call_connect_timeout_ms,
+        )
 
     async def close(self) -> None:
         """Hang up what is left."""
@@ -89,9 +113,8 @@ class CallDesk:
             call.update(news)
         elif isinstance(news, Requested):
             await self._rings(news, users)
-        elif len(self._asking) == 1 and not isinstance(news, Discarded):
-            # the update may overtake the result of our request
-            self._asking[0].update(news)
+        elif self._asking or news.id in self._ringing:
+            self._early.append((time.monotonic(), news))
         else:
             self.counters["unknown_call"] += 1
 
@@ -99,19 +122,46 @@ class CallDesk:
         if datetime.now(UTC) - news.date > STALE_AFTER:
             self.counters["stale_call"] += 1
             return
-        person = await self._who(news.caller, users)
+        if news.id in self._ringing:
+            return
+        self._ringing.add(news.id)
         try:
-            secret = await self._secret()
+            person = await self._who(news.caller, users)
+            call = self._new_call(person, await self._secret(), outgoing=False)
         except TelegramRefused as refused:
             log.error("a call cannot be taken: %s", refused)
             return
-        if news.id in self._calls:
-            return
-        call = self._new_call(person, secret, outgoing=False)
+        finally:
+            self._ringing.discard(news.id)
         self._calls[news.id] = call
         call.update(news)
+        self._catch_up(news.id, call)
+        if call.is_over:
+            return
+        ours = self._crossing(person)
+        if ours is None:
+            self._announce(call)
+        elif self._me() < person.id:
+            self._behind[ours] = call
+        else:
+            self._announce(call)
+            ours.hang_up()
+
+    def _crossing(self, person: Person) -> TelegramCall | None:
+        """A call of ours to who calls us just now, not answered yet.
+
+        Of two that cross, the one of the account with the lower number lives: both ends have to
+        choose the same (design: §8 of the wire protocol).
+        """
+        ours = (c for c in (*self._calls.values(), *self._asking) if c.outgoing)
+        return next((c for c in ours if c.person.id == person.id and c.is_unanswered), None)
+
+    def _announce(self, call: TelegramCall) -> None:
         if self._incoming.qsize() < MOST_WAITING:
             self._incoming.put_nowait(call)
+        else:
+            self.counters["call_declined"] += 1
+            call.hang_up()
 
     def _new_call(
         self, person: Person, secret: Callable[[], Secret], *, outgoing: bool
@@ -121,10 +171,12 @@ class CallDesk:
             person,
             secret,
             outgoing=outgoing,
-            times=self._times,
+            versions=self._settings.versions,
+            times=self.times,
             addresses=self._settings.ice_addresses,
             clock=self._clock,
             over=self._forget,
+            opus=self._settings.opus,
         )
 
     def _know(self, call_id: int, commitment: bytes) -> None:
@@ -133,10 +185,24 @@ class CallDesk:
             if call.commitment == commitment:
                 self._asking.remove(call)
                 self._calls[call_id] = call
+                self._catch_up(call_id, call)
                 return
+
+    def _catch_up(self, call_id: int, call: TelegramCall) -> None:
+        since = time.monotonic() - EARLY_FOR
+        early, self._early = list(self._early), deque(maxlen=MOST_EARLY)
+        for at, news in early:
+            if news.id == call_id:
+                call.update(news)
+            elif at > since and (self._asking or self._ringing):
+                self._early.append((at, news))
 
     def _forget(self, call: TelegramCall) -> None:
         self._calls.pop(call.id, None)
+        hers = self._behind.pop(call, None)
+        if hers is not None and not hers.is_over:
+            # she was busy with her own call to us: that one it is. Else she has taken ours
+            self._announce(hers)
         if call in self._asking:
             self._asking.remove(call)
 

@@ -26,7 +26,7 @@ from siptg.telegram.account.telethon import (
 )
 from siptg.telegram.call import api
 from siptg.telegram.call.call import TelegramCall
-from siptg.telegram.call.machine import CallTimes
+from siptg.telegram.call.times import CallTimes
 from siptg.telegram.people import Person, TelegramCause, TelegramRefused
 from siptg.telegram.settings import TelegramSettings
 
@@ -68,7 +68,9 @@ class Account:
         self.counters: Counter[str] = Counter()
         self.me: Person
         self._client = new_client(settings)
-        self._desk = CallDesk(self.ask, self._who, settings, times=times, clock=clock)
+        self._desk = CallDesk(
+            self.ask, self._who, lambda: self.me.id, settings, times=times, clock=clock
+        )
         self._messages: asyncio.Queue[ChatMessage] = asyncio.Queue()
 
     async def __aenter__(self) -> Self:

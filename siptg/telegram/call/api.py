@@ -25,6 +25,8 @@ from siptg.telegram.people import Person, TelegramCause, TelegramRefused
 
 UPDATES = (tl.UpdatePhoneCall, tl.UpdatePhoneCallSignalingData)
 LAYERS = 65, 92
+_ONCE_MORE = ("RANDOM_ID_DUPLICATE", "PARTICIPANT_CALL_FAILED")
+"""Refusals that another random id may mend (design: §1.3)."""
 REFLECTOR_PORT = 599
 """Of a reflector that names none."""
 
@@ -110,9 +112,18 @@ class Calls:
 
     async def request(self, person: Person, commitment: bytes) -> CallUpdate:
         user = tl.InputUser(person.id, person.access_hash)
-        number = random.SystemRandom().getrandbits(31)
-        request = fn.phone.RequestCallRequest(user, commitment, self._protocol, random_id=number)
-        made = _must(read(await self._ask(request)))
+
+        async def ask() -> CallUpdate:
+            number = random.SystemRandom().getrandbits(31)
+            asked = fn.phone.RequestCallRequest(user, commitment, self._protocol, random_id=number)
+            return _must(read(await self._ask(asked)))
+
+        try:
+            made = await ask()
+        except TelegramRefused as refused:
+            if refused.text not in _ONCE_MORE:
+                raise
+            made = await ask()
         self._known(made.id, commitment)
         return made
 
@@ -132,9 +143,9 @@ class Calls:
         peer = tl.InputPhoneCall(id, access_hash)
         await self._ask(fn.phone.DiscardCallRequest(peer, int(duration), _REASONS[reason](), 0))
 
-    async def signal(self, id: int, access_hash: int, data: bytes) -> None:
+    async def signal(self, id: int, access_hash: int, data: bytes) -> bool:
         peer = tl.InputPhoneCall(id, access_hash)
-        await self._ask(fn.phone.SendSignalingDataRequest(peer, data))
+        return bool(await self._ask(fn.phone.SendSignalingDataRequest(peer, data)))
 
 
 def _must(update: CallUpdate | None) -> CallUpdate:

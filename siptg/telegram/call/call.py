@@ -13,17 +13,20 @@ from siptg.rtp.clock import MediaClock
 from siptg.telegram.call import events
 from siptg.telegram.call.dh import Secret, SharedKey
 from siptg.telegram.call.events import CallEvent, CallUpdate, Ended, Ready
-from siptg.telegram.call.machine import CallMachine, CallTimes, Given, State
+from siptg.telegram.call.machine import CallMachine, Given, State
+from siptg.telegram.call.times import CallTimes
 from siptg.telegram.media.audio import CallAudio
 from siptg.telegram.media.media import CallMedia, MediaEvents
-from siptg.telegram.people import Person, TelegramRefused
+from siptg.telegram.media.opus import OpusSettings
+from siptg.telegram.people import Person, TelegramCause, TelegramRefused
 from siptg.telegram.signalling.channel import Channel
 from siptg.telegram.signalling.cipher import SignallingCipher
-from siptg.telegram.signalling.versions import agreed
+from siptg.telegram.signalling.versions import OFFERED, agreed, nothing_in_common
 from siptg.timers import TimerQueue
 
 log = logging.getLogger(__name__)
 
+UNANSWERED = (State.IDLE, State.REQUESTING, State.WAITING, State.RINGING)
 MUST_AGREE = 10
 """Packets that do not decrypt before the log says in words that the keys differ."""
 
@@ -38,7 +41,9 @@ class CallApi(Protocol):
         self, id: int, access_hash: int, g_a: bytes, fingerprint: int
     ) -> CallUpdate: ...
     async def discard(self, id: int, access_hash: int, reason: str, duration: float) -> None: ...
-    async def signal(self, id: int, access_hash: int, data: bytes) -> None: ...
+    async def signal(self, id: int, access_hash: int, data: bytes) -> bool:
+        """False where the server has no use for it any more."""
+        ...
 
 
 class TelegramCall:
@@ -51,18 +56,23 @@ class TelegramCall:
         secret: Callable[[], Secret],
         *,
         outgoing: bool,
+        versions: tuple[str, ...] = OFFERED,
         times: CallTimes | None = None,
         addresses: tuple[str, ...] | None = None,
         clock: MediaClock | None = None,
         over: Callable[[TelegramCall], None] = lambda _: None,
+        opus: OpusSettings | None = None,
     ) -> None:
         self.person, self.outgoing = person, outgoing
-        self.audio = CallAudio(effort=clock.effort if clock else None)
+        self.audio = CallAudio(effort=clock.effort if clock else None, opus=opus)
         self.muted = False
         """She switched her microphone off."""
+        self._we_are_muted = False
         self.counters: Counter[str] = Counter()
         self._api, self._addresses, self._told_over = api, addresses, over
         self._clock = clock
+        self._versions = versions
+        self._their_versions: tuple[str, ...] = ()
         self._timers = TimerQueue()
         self._machine = CallMachine(self, self._timers, secret, outgoing, times or CallTimes())
         self._channel: Channel | None = None
@@ -89,6 +99,11 @@ class TelegramCall:
         return self._machine.state is State.OVER
 
     @property
+    def is_unanswered(self) -> bool:
+        """Ours, and she has not taken it yet."""
+        return self._machine.state in UNANSWERED
+
+    @property
     def commitment(self) -> bytes:
         """What we promised when we asked; names our request until it has a number."""
         return self._commitment
@@ -112,8 +127,18 @@ class TelegramCall:
         self._feed(Given.DECLINE)
 
     async def hangup(self) -> None:
+        """As `hang_up`; legs of every kind are asked this way."""
+        self.hang_up()
+
+    def hang_up(self) -> None:
         """End it in whatever state it is; before the answer this declines or withdraws."""
         self._feed(Given.HANG_UP)
+
+    def mute(self, on: bool) -> None:
+        """Our microphone; she sees it. It may be switched before there is media."""
+        self._we_are_muted = on
+        if self._media is not None:
+            self._media.mute(on)
 
     async def wait_over(self, seconds: float) -> None:
         """Until the discard is settled, or that many seconds."""
@@ -125,6 +150,7 @@ class TelegramCall:
         """News from the server, or the result of a request: they are one input."""
         match update:
             case events.Requested():
+                self._their_versions = update.versions
                 self._feed(Given.REQUESTED, update)
             case events.Waiting():
                 self._feed(Given.RECEIVED if update.ringing else Given.WAITING, update)
@@ -148,7 +174,14 @@ class TelegramCall:
         self._ask(ask())
 
     def received(self) -> None:
-        self._ask(self._api.received(self.id, self._machine.access_hash))
+        async def say() -> None:
+            try:
+                await self._api.received(self.id, self._machine.access_hash)
+            except TelegramRefused as refused:
+                if refused.cause is not TelegramCause.SILENT:  # the ring's own timer goes on
+                    raise
+
+        self._ask(say())
 
     def accept(self, g_b: bytes) -> None:
         async def ask() -> None:
@@ -176,7 +209,7 @@ class TelegramCall:
         version = agreed(ready.versions)
         if version is None:
             # the server chose, from lists of which ours is one
-            self._feed(Given.MEDIA_FAILED, f"no protocol of ours: {', '.join(ready.versions)}")
+            self._feed(Given.NO_VERSION, nothing_in_common(ready.versions, self._versions))
             return
         log.info("= call %s: protocol %s, key %s", self.id, version.name, self.emoji)
         if ready.reflectors and not ready.servers and not ready.p2p:
@@ -194,12 +227,14 @@ class TelegramCall:
                 closed=lambda: self._feed(Given.MEDIA_CLOSED),
                 failed=lambda detail: self._feed(Given.MEDIA_FAILED, detail),
                 muted=self._mute,
+                no_sound=self._no_sound,
             ),
             caller=self.outgoing,
             addresses=self._addresses,
             servers=ready.servers,
             p2p=ready.p2p,
             poller=self._clock.poller if self._clock else None,
+            muted=self._we_are_muted,
         )
         self._channel = version.open(cipher, self.outgoing, self._signals.put_nowait, media.receive)
         media.start()
@@ -221,14 +256,18 @@ class TelegramCall:
             self._do(self._media.close())
 
     def tell(self, event: CallEvent) -> None:
-        self._events.put_nowait(event)
         if isinstance(event, Ended):
             if self._channel is not None:
                 self._channel.close()
             if self._carrying is not None:
                 self._carrying.cancel()
-            log.info("x call %s: %s %s", self.id, event.cause.value, event.detail)
+            attacked = event.cause is TelegramCause.SECURITY
+            level = logging.ERROR if attacked else logging.INFO
+            say = "somebody may be in between: " if attacked else ""
+            log.log(level, "x call %s: %s%s %s", self.id, say, event.cause.value, event.detail)
+            # first: a call of hers that waited behind ours is to be heard of before ours ends
             self._told_over(self)
+        self._events.put_nowait(event)
 
     # plumbing
 
@@ -261,21 +300,38 @@ class TelegramCall:
         while not self.is_over:
             data = await self._signals.get()
             try:
-                await self._api.signal(self.id, self._machine.access_hash, data)
+                taken = await self._api.signal(self.id, self._machine.access_hash, data)
             except TelegramRefused as refused:
                 self.counters["signal_refused"] += 1
                 log.debug("call %s: a signalling packet was refused: %s", self.id, refused)
+                taken = _given(refused) is not Given.GONE
+            if not taken:
+                self._feed(Given.GONE)
 
     def _mute(self, muted: bool) -> None:
+        if muted == self.muted:
+            return
         self.muted = muted
         log.info("< call %s: she is %s", self.id, "muted" if muted else "to be heard")
+        self.tell(events.Muted(muted))
+
+    def _no_sound(self) -> None:
+        log.warning("call %s: no sound of hers has come, and she is not muted", self.id)
+        self.tell(events.NoSound())
 
     def _ask(self, work: Coroutine[Any, Any, None]) -> None:
         async def ask() -> None:
             try:
                 await work
             except TelegramRefused as refused:
-                self._feed(Given.REFUSED, refused)
+                given = _given(refused)
+                if given is Given.TAKEN and self.outgoing:
+                    given = Given.GONE
+                if refused.cause is TelegramCause.OLD_CLIENT:
+                    why = nothing_in_common(self._their_versions, self._versions)
+                    log.warning("! call %s: %s (%s)", self.id, why, refused.text)
+                    refused = TelegramRefused(refused.cause, why)
+                self._feed(given, refused)
 
         self._do(ask())
 
@@ -290,3 +346,13 @@ class TelegramCall:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("call %s: a task broke", self.id, exc_info=error)
             self._feed(Given.MEDIA_FAILED, str(error))
+
+
+def _given(refused: TelegramRefused) -> Given:
+    """What a refusal is to the machine."""
+    match refused.cause:
+        case TelegramCause.ELSEWHERE:
+            return Given.TAKEN
+        case TelegramCause.HANGUP:
+            return Given.GONE
+    return Given.REFUSED

@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import attrs
 
 from siptg.machine import Symbol, Table, step
 from siptg.telegram.call import events
 from siptg.telegram.call.dh import KeyRefused, Secret, SharedKey, check_commitment
-from siptg.telegram.people import TelegramCause
+from siptg.telegram.call.host import Host
+from siptg.telegram.call.times import CallTimes
+from siptg.telegram.people import TelegramCause, TelegramRefused
 from siptg.timers import TimerQueue
 
 MOST_KEPT = 32
 """Signalling packets kept until there is a key."""
-
-
-@attrs.frozen
-class CallTimes:
-    """Seconds."""
-
-    receive: float = 20.0
-    """Until her device says that it has our call."""
-    ring: float = 90.0
-    keys: float = 20.0
-    connect: float = 30.0
-    lost: float = 60.0
-    parting: float = 3.0
-    ending: float = 10.0
 
 
 class State(Symbol):
@@ -62,6 +50,9 @@ class Given(Symbol):
     DISCARDED = "PhoneCallDiscarded"
     SETTLED = "our discard is settled"
     REFUSED = "a request was refused"
+    TAKEN = "refused: another device, or she, was faster"
+    GONE = "refused: the server knows no such call"
+    NO_VERSION = "the server chose a protocol that we do not speak"
     KEY_WRONG = "commitment, range or fingerprint"
     SIGNAL = "signalling packet"
     MEDIA_UP = "ICE and DTLS stand"
@@ -86,24 +77,6 @@ _TIMERS = (
     Given.PARTING,
     Given.ENDING,
 )
-
-
-class Host(Protocol):
-    """What the machine asks of the shell; none of it waits or raises."""
-
-    def request(self, commitment: bytes) -> None: ...
-    def received(self) -> None: ...
-    def accept(self, g_b: bytes) -> None: ...
-    def confirm(self, g_a: bytes, fingerprint: int) -> None: ...
-    def discard(self, reason: str, duration: float) -> None:
-        """`missed`, `busy`, `hangup` or `disconnect`."""
-        ...
-
-    def start_media(self, key: SharedKey, ready: events.Ready) -> None: ...
-    def signal(self, data: bytes) -> None: ...
-    def restart_media(self) -> None: ...
-    def close_media(self) -> None: ...
-    def tell(self, event: events.CallEvent) -> None: ...
 
 
 @attrs.define(eq=False)
@@ -195,6 +168,7 @@ class CallMachine:
             return
         self.emoji = key.emoji(g_a)
         self._start(Given.CONNECT, self.times.connect, now)
+        self.host.tell(events.Agreed(self.emoji))
         self.host.start_media(key, ready)
         kept, self._kept = self._kept, []
         for data in kept:
@@ -249,15 +223,23 @@ class CallMachine:
     def _because_key_wrong(self, now: float, detail: object) -> None:
         self._blame(TelegramCause.SECURITY, str(detail))
 
+    def _because_no_version(self, now: float, detail: object) -> None:
+        self._blame(TelegramCause.OLD_CLIENT, str(detail))
+
     def _because_keys_late(self, now: float, _: object) -> None:
         self._blame(TelegramCause.SILENT, "the exchange of keys took too long")
 
-    def _because_refused(self, now: float, refusal: Any) -> None:
+    def _because_refused(self, now: float, refusal: TelegramRefused) -> None:
         self._blame(refusal.cause, refusal.text)
+
+    def _because_elsewhere(self, now: float, _: object) -> None:
+        self._blame(TelegramCause.ELSEWHERE)
 
     def _because_discarded(self, now: float, discarded: events.Discarded) -> None:
         reason = discarded.reason
-        if not reason and not self.outgoing and self._since is None:
+        if reason == "migrate":
+            self._blame(TelegramCause.HANGUP, "she made it a group call, which is not spoken here")
+        elif not reason and not self.outgoing and self._since is None:
             self._blame(TelegramCause.ELSEWHERE)
         else:
             self._blame(_REASONS.get(reason, TelegramCause.HANGUP))
@@ -275,9 +257,10 @@ class CallMachine:
         self._discard("disconnect", now)
 
     def _discard_late_id(self, now: float, value: Any) -> None:
-        """An id that turns up after we gave up the request."""
-        self._keep_id(now, value)
-        self.host.discard("missed", 0.0)
+        """An id that turns up after we gave up the request; later news of it changes nothing."""
+        if not self.id:
+            self._keep_id(now, value)
+            self.host.discard("missed", 0.0)
 
     def _over(self, now: float, _: object) -> None:
         self._stop_timers()
@@ -316,6 +299,7 @@ _REASONS = {
 _M = CallMachine
 _S, _G = State, Given
 _ASKED = (_S.REQUESTING, _S.WAITING, _S.RINGING)
+_TO_US = (_S.INCOMING, _S.ACCEPTING)
 _MEDIA = (_S.EXCHANGING, _S.ESTABLISHED, _S.LOST)
 _ALIVE = tuple(s for s in State if s is not State.OVER)
 TABLE: Table = {
@@ -337,6 +321,7 @@ TABLE: Table = {
     (_S.INCOMING, _G.HANG_UP): (_S.ENDING, (_M._because_declined, _M._discard_busy)),
     (_S.INCOMING, _G.RING): (_S.OVER, (_M._because_missed, _M._over)),
     (_S.INCOMING, _G.REFUSED): (_S.OVER, (_M._because_refused, _M._over)),
+    **{(s, _G.TAKEN): (_S.OVER, (_M._because_elsewhere, _M._over)) for s in _TO_US},
     (_S.INCOMING, _G.REQUESTED): (_S.INCOMING, ()),
     (_S.ACCEPTING, _G.WAITING): (_S.ACCEPTING, (_M._wait_for_keys,)),
     (_S.ACCEPTING, _G.RECEIVED): (_S.ACCEPTING, (_M._wait_for_keys,)),
@@ -351,6 +336,7 @@ TABLE: Table = {
             (_G.REFUSED, _M._because_refused),
         )
     },
+    (_S.EXCHANGING, _G.NO_VERSION): (_S.ENDING, (_M._because_no_version, _M._discard_disconnect)),
     (_S.EXCHANGING, _G.KEY_WRONG): (_S.ENDING, (_M._because_key_wrong, _M._discard_disconnect)),
     **{
         (s, _G.HANG_UP): (_S.ENDING, (_M._because_hung_up, _M._discard_hangup))
@@ -360,7 +346,7 @@ TABLE: Table = {
         (s, _G.SIGNAL): (s, (_M._keep_signal,))
         for s in (_S.WAITING, _S.RINGING, _S.INCOMING, _S.CONFIRMING, _S.ACCEPTING)
     },
-    **{(s, _G.SIGNAL): (s, (_M._pass_signal,)) for s in _MEDIA},
+    **{(s, _G.SIGNAL): (s, (_M._pass_signal,)) for s in (*_MEDIA, _S.PARTING)},
     (_S.EXCHANGING, _G.MEDIA_UP): (_S.ESTABLISHED, (_M._tell_answered,)),
     (_S.EXCHANGING, _G.MEDIA_FAILED): (
         _S.ENDING,
@@ -375,13 +361,21 @@ TABLE: Table = {
     (_S.LOST, _G.LOST): (_S.ENDING, (_M._because_lost, _M._discard_disconnect)),
     (_S.PARTING, _G.PARTING): (_S.ENDING, (_M._because_hung_up, _M._discard_hangup)),
     **{(s, _G.DISCARDED): (_S.OVER, (_M._because_discarded, _M._over)) for s in _ALIVE},
+    (_S.INCOMING, _G.GONE): (_S.OVER, (_M._because_missed, _M._over)),
+    **{
+        (s, _G.GONE): (_S.OVER, (_M._because_hung_up, _M._over))
+        for s in _ALIVE
+        if s not in (_S.IDLE, _S.INCOMING)
+    },
     (_S.ENDING, _G.SETTLED): (_S.OVER, (_M._over,)),
     (_S.ENDING, _G.REFUSED): (_S.OVER, (_M._over,)),
     (_S.ENDING, _G.ENDING): (_S.OVER, (_M._over,)),
-    (_S.ENDING, _G.WAITING): (_S.ENDING, (_M._discard_late_id,)),
-    (_S.ENDING, _G.RECEIVED): (_S.ENDING, (_M._discard_late_id,)),
-    (_S.ENDING, _G.ACCEPTED): (_S.ENDING, (_M._discard_late_id,)),
-    (_S.OVER, _G.WAITING): (_S.OVER, (_M._discard_late_id,)),
+    (_S.ENDING, _G.TAKEN): (_S.OVER, (_M._over,)),
+    **{
+        (s, g): (s, (_M._discard_late_id,))
+        for s in (_S.ENDING, _S.OVER)
+        for g in (_G.WAITING, _G.RECEIVED, _G.ACCEPTED)
+    },
 }
 """Rows in the order of a call. The Telegram connection going away is no input: media lives without
 it.

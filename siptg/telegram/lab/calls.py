@@ -35,6 +35,8 @@ class Call:
     agreed: Any = None
     state: str = "requested"
     """requested, accepted, on, over."""
+    caller_link: Link | None = None
+    """The device that called."""
     callee_link: Link | None = None
     """The device that answered."""
     timer: asyncio.TimerHandle | None = None
@@ -53,15 +55,27 @@ class Call:
     def tell(self, account: LabUser, value: Any) -> None:
         account.notify(tl.UpdatePhoneCall(value), self.caller, self.callee)
 
+    def tell_device(self, account: LabUser, update: Any) -> None:
+        """The device that is in the call; where that is gone, all that the account has."""
+        link = self.caller_link if account is self.caller else self.callee_link
+        if link is not None and link in account.links:
+            link.push(update, (self.caller, self.callee))
+        else:
+            account.notify(update, self.caller, self.callee)
+
     def result(self, link: Link, value: Any) -> tl.phone.PhoneCall:
         return tl.phone.PhoneCall(value, [a.user(link.me) for a in (self.caller, self.callee)])
 
 
 @attrs.define(eq=False)
 class Calls:
+    """All calls of the lab. Unlike Telegram it keeps but the newest 10,000, in memory."""
+
     by_id: dict[int, Call] = attrs.field(factory=dict)
     ring_seconds: float = RING_SECONDS
     p2p_allowed: bool = True
+    one_at_a_time: bool = False
+    """Whether who talks already is occupied for a second call."""
 
     def of(self, account: LabUser) -> Call | None:
         """The call that an account is in, if it was answered."""
@@ -121,6 +135,7 @@ def request(link: Link, query: Any) -> tl.phone.PhoneCall:
     call = Call(
         random_id(), random_id(), caller, callee, query.g_a_hash, query.protocol, query.random_id
     )
+    call.caller_link = link
     calls.by_id[call.id] = call
     while len(calls.by_id) > MOST_CALLS:
         del calls.by_id[next(iter(calls.by_id))]
@@ -143,7 +158,8 @@ def accept(link: Link, query: Any) -> tl.phone.PhoneCall:
     call = _find(link, query.peer, "requested")
     if link.me is not call.callee:
         raise Refused(400, "CALL_PEER_INVALID")
-    if link.lab.calls.of(call.callee) is not None or link.lab.calls.of(call.caller) is not None:
+    calls = link.lab.calls
+    if calls.one_at_a_time and (calls.of(call.callee) or calls.of(call.caller)):
         raise Refused(500, "CALL_OCCUPY_FAILED")
     offered = call.offered.library_versions
     common = [v for v in query.protocol.library_versions if v in offered]
@@ -179,10 +195,7 @@ def confirm(link: Link, query: Any) -> tl.phone.PhoneCall:
         datetime.now(UTC),
         p2p_allowed=link.lab.calls.p2p_allowed,
     )
-    if call.callee_link is not None and call.callee_link in call.callee.links:
-        call.callee_link.push(tl.UpdatePhoneCall(ready), (call.caller, call.callee))
-    else:
-        call.tell(call.callee, ready)
+    call.tell_device(call.callee, tl.UpdatePhoneCall(ready))
     return call.result(link, ready)
 
 
@@ -192,7 +205,7 @@ def signal(link: Link, query: Any) -> bool:
     if len(query.data) > LARGEST_SIGNAL:
         raise Refused(400, "DATA_TOO_LONG")
     other = call.callee if link.me is call.caller else call.caller
-    other.notify(tl.UpdatePhoneCallSignalingData(call.id, query.data))
+    call.tell_device(other, tl.UpdatePhoneCallSignalingData(call.id, query.data))
     return True
 
 

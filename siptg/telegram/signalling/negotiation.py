@@ -7,6 +7,7 @@ other end's messages into news for the media. Which one a call takes follows fro
 
 from __future__ import annotations
 
+import enum
 from typing import Protocol
 
 import attrs
@@ -71,8 +72,38 @@ class Outcome:
     replies: tuple[bytes, ...] = ()
 
 
+class Restart(enum.Enum):
+    """What new credentials of ours mean to the other end once the path stands."""
+
+    FREE = "it goes on with those of its own, or tells new ones when it likes"
+    ANSWERED = "they are an offer: the path is made of ours and of those in the answer"
+    NEVER = "it would not take them"
+
+
+@attrs.frozen
+class Manners:
+    """How a dialect's two ends set their path up."""
+
+    setup: str
+    """What we say of the DTLS handshake: `actpass` as the caller, `passive` or `active` as the
+    callee.
+    """
+    restart: Restart = Restart.FREE
+    channel_announced: bool = True
+    """The caller opens the data channel in band (RFC 8832); otherwise both ends make number 0."""
+
+    def is_client(self, theirs: str, *, caller: bool) -> bool:
+        """Whether we begin the handshake (RFC 5763 §5), by what they say of it."""
+        if theirs in ("active", "passive"):
+            return theirs == "passive"
+        return self.setup == "active" or (caller and self.setup == "actpass")
+
+
 class Negotiation(Protocol):
     """Nothing of it raises: what a peer sends malformed is `Malformed`."""
+
+    @property
+    def manners(self) -> Manners: ...
 
     def introduce(self, setup: Setup, lines: tuple[str, ...]) -> tuple[bytes, ...]:
         """Messages that say who we are: the caller's first ones, offer included; the callee's, once

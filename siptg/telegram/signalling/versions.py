@@ -14,7 +14,9 @@ from siptg.telegram.signalling.channel import Channel, Deliver, Emit, TimedChann
 from siptg.telegram.signalling.channels import ChannelNegotiation
 from siptg.telegram.signalling.cipher import SignallingCipher
 from siptg.telegram.signalling.negotiation import Negotiation
+from siptg.telegram.signalling.sdp import SdpNegotiation
 from siptg.telegram.signalling.simple import SimpleFraming
+from siptg.telegram.signalling.web import WebNegotiation
 
 Open = Callable[[SignallingCipher, bool, Emit, Deliver], Channel]
 """(cipher, are we the caller, emit, deliver) → the channel."""
@@ -65,6 +67,14 @@ def _negotiation(caller: bool, ssrc: int, *, state_by_signalling: bool) -> Negot
     )
 
 
+def _sdp(caller: bool, ssrc: int) -> Negotiation:
+    return SdpNegotiation(caller=caller, ssrc=ssrc)
+
+
+def _web(caller: bool, ssrc: int) -> Negotiation:
+    return WebNegotiation(caller=caller, ssrc=ssrc)
+
+
 VERSIONS: dict[str, Version] = {
     version.name: version
     for version in (
@@ -72,9 +82,14 @@ VERSIONS: dict[str, Version] = {
         Version("14.0.0", _sctp, _channels_and_state, offered=False),
         Version("13.0.0", _sctp, _channels),
         Version("12.0.0", _sctp, _channels),
+        Version("11.0.0", _sctp, _sdp),
+        Version("10.0.0", _acknowledged, _sdp),
         Version("9.0.0", _acknowledged, _channels),
         Version("8.0.0", _acknowledged, _channels),
         Version("7.0.0", _simple, _channels),
+        # Telegram Web hangs up on who names neither
+        Version("4.0.1", _simple, _web),
+        Version("4.0.0", _simple, _web),
     )
 }
 """All that we speak, newest first."""

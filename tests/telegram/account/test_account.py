@@ -3,59 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import attrs
 import pytest
 
-from siptg.rtp.clock import MediaClock
 from siptg.rtp.sounds.goertzel import Ear
 from siptg.rtp.sounds.tones import tone
 from siptg.telegram.account.client import Account
 from siptg.telegram.account.telethon import NotSignedIn
 from siptg.telegram.call import events
 from siptg.telegram.call.call import TelegramCall
-from siptg.telegram.call.machine import CallTimes
-from siptg.telegram.lab import Lab, LabUser
+from siptg.telegram.call.times import CallTimes
+from siptg.telegram.lab import Lab
 from siptg.telegram.people import TelegramCause, TelegramRefused
 from tests.support.lab import settings, signed_in
+from tests.support.two import Two, two, until
 
 QUICK = CallTimes(receive=0.3, ring=0.4, connect=5.0, ending=1.0)
-
-
-@attrs.define(eq=False)
-class Two:
-    lab: Lab
-    ann_user: LabUser
-    ann: Account
-    bob: Account
-    clock: MediaClock
-
-    async def call(self) -> TelegramCall:
-        return await self.ann.call(await self.ann.find("bob"))
-
-
-@asynccontextmanager
-async def two(
-    times: CallTimes | None = None, bobs: tuple[str, ...] = ("9.0.0", "8.0.0")
-) -> AsyncIterator[Two]:
-    async with Lab() as lab, MediaClock() as clock:
-        ann, bob = lab.add_user("Ann", "+100", "ann"), lab.add_user("Bob", "+200", "bob")
-        a = Account(settings(lab, await signed_in(lab, ann)), times=times)
-        b = Account(settings(lab, await signed_in(lab, bob), bobs), times=times)
-        async with a, b:
-            yield Two(lab, ann, a, b, clock)
-
-
-async def until(
-    call: TelegramCall, kind: type[events.CallEvent], seconds: float = 8.0
-) -> events.CallEvent:
-    async with asyncio.timeout(seconds):
-        async for event in call.events():
-            if isinstance(event, kind):
-                return event
-    raise AssertionError(f"the call ended without {kind.__name__}")
 
 
 async def answered(on: Two) -> tuple[TelegramCall, TelegramCall]:

@@ -12,7 +12,8 @@ import pytest
 
 from siptg.telegram.call import events
 from siptg.telegram.call.dh import Group, Secret, SharedKey
-from siptg.telegram.call.machine import TABLE, CallMachine, CallTimes, Given, State
+from siptg.telegram.call.machine import TABLE, CallMachine, Given, State
+from siptg.telegram.call.times import CallTimes
 from siptg.telegram.lab.handshake import GENERATOR, PRIME
 from siptg.telegram.people import TelegramCause, TelegramRefused
 from siptg.timers import TimerQueue
@@ -108,7 +109,8 @@ def ended(host: Host) -> events.Ended:
 def test_a_call_of_ours_from_request_to_hang_up() -> None:
     call, host, timers = walked(OUT, True)
     assert host.asked == ["request", "confirm", "start media"]
-    assert host.told == [events.Ringing(), events.Answered(KEY.emoji(OURS.public))]
+    emoji = KEY.emoji(OURS.public)
+    assert host.told == [events.Ringing(), events.Agreed(emoji), events.Answered(emoji)]
     call.feed(Given.HANG_UP, 65.0)
     call.feed(Given.SETTLED, 65.1)
     assert host.asked[3:] == ["close media", "discard hangup 60", "close media"]
@@ -266,3 +268,71 @@ def test_any_order_of_anything_ends_once(seed: int) -> None:
     timers.fire_due(now + 1000)
     assert sum(isinstance(e, events.Ended) for e in host.told) == (call.state is State.OVER)
     assert len(timers) == 0
+
+
+@pytest.mark.parametrize("steps", [IN[:1], IN[:2]], ids=["while it rings", "after our answer"])
+def test_who_was_slower_on_another_device_is_silently_over(steps: list[tuple[Given, Any]]) -> None:
+    call, host, timers = walked(steps, False)
+    call.feed(Given.TAKEN, 9.0, TelegramRefused(TelegramCause.ELSEWHERE, "CALL_ALREADY_ACCEPTED"))
+    assert (call.state, ended(host).cause) == (State.OVER, TelegramCause.ELSEWHERE)
+    assert not any(a.startswith("discard") for a in host.asked) and len(timers) == 0
+
+
+@pytest.mark.parametrize("upto", range(1, len(OUT) + 1))
+def test_a_call_that_the_server_does_not_know_is_over_in_every_state(upto: int) -> None:
+    call, host, timers = walked(OUT[:upto], True)
+    call.feed(Given.GONE, 99.0)
+    assert (call.state, ended(host).cause) == (State.OVER, TelegramCause.HANGUP)
+    assert len(timers) == 0
+
+
+def test_a_call_to_us_that_the_server_does_not_know_was_missed() -> None:
+    call, host, _ = walked(IN[:1], False)
+    call.feed(Given.GONE, 1.0)
+    assert ended(host).cause is TelegramCause.NO_ANSWER
+
+
+def test_both_discard_at_once_and_it_ends_once() -> None:
+    call, host, timers = walked(OUT, True)
+    call.feed(Given.HANG_UP, 10.0)
+    call.feed(Given.DISCARDED, 10.0, DISCARDED)
+    call.feed(Given.TAKEN, 10.1, TelegramRefused(TelegramCause.ELSEWHERE, "CALL_ALREADY_DECLINED"))
+    assert [type(e).__name__ for e in host.told].count("Ended") == 1 and len(timers) == 0
+
+
+def test_late_news_of_a_call_that_ended_in_order_asks_for_nothing_more() -> None:
+    call, host, _ = walked(OUT[:3], True)
+    call.feed(Given.HANG_UP, 5.0)
+    asked = list(host.asked)
+    for given, value in ((Given.RECEIVED, RINGING), (Given.ACCEPTED, ACCEPTED)):
+        call.feed(given, 5.1, value)
+    call.feed(Given.SETTLED, 5.2)
+    call.feed(Given.ACCEPTED, 6.0, ACCEPTED)
+    assert [a for a in host.asked if a not in asked and a != "close media"] == []
+
+
+def test_a_request_given_up_before_it_had_a_number_is_discarded_when_it_gets_one() -> None:
+    call, host, _ = walked(OUT[:1], True)
+    call.feed(Given.HANG_UP, 1.0)
+    call.feed(Given.ENDING, 11.0)
+    assert call.state is State.OVER
+    call.feed(Given.WAITING, 12.0, WAITING)
+    call.feed(Given.RECEIVED, 13.0, RINGING)
+    assert [a for a in host.asked if a.startswith("discard")] == ["discard missed 0"]
+
+
+def test_a_group_call_in_its_place_is_an_end_in_words() -> None:
+    call, host, _ = walked(OUT, True)
+    call.feed(Given.DISCARDED, 9.0, events.Discarded(5, "migrate"))
+    assert ended(host).cause is TelegramCause.HANGUP and "group call" in ended(host).detail
+
+
+@pytest.mark.parametrize(
+    ("told", "wanted"),
+    [((20_000, 90_000, 30_000), (20, 90, 30)), ((1, 10**9, -5), (5, 300, 5))],
+)
+def test_the_servers_times_are_believed_within_bounds(
+    told: tuple[int, int, int], wanted: tuple[float, float, float]
+) -> None:
+    times = CallTimes().told(*told)
+    assert (times.receive, times.ring, times.connect) == wanted

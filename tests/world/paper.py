@@ -1,6 +1,6 @@
-"""Olga's phone without a Telegram server: her half of the key here, her sound in ntgcalls.
+"""The server and the other user in one: a call of ours against any engine, without a lab.
 
-async with talking("9.0.0", outgoing=True) as (call, olga, told, ear):
+async with talking(Engine, "9.0.0", outgoing=True) as (call, olga, told, ear):
     await asyncio.gather(we_hear_her(ear), olga.engine.hears(440))
 """
 
@@ -10,9 +10,9 @@ import asyncio
 import contextlib
 import hashlib
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Generic, Protocol, Self, TypeVar
 
 from siptg.rtp.clock import MediaClock
 from siptg.rtp.sounds.goertzel import Ear
@@ -23,7 +23,6 @@ from siptg.telegram.call.dh import Group, Secret
 from siptg.telegram.call.events import Answered, Ringing
 from siptg.telegram.people import Person
 from tests.support.signals import LossyLink
-from tests.world.engine import Engine
 
 # RFC 3526 §3, the group of 2,048 bits
 P = int(
@@ -41,13 +40,31 @@ WORD = 20.0
 E = TypeVar("E")
 
 
-class PaperTelegram:
+class AnEngine(Protocol):
+    """Plays her end of a call; made with what takes its signalling packets."""
+
+    async def __aenter__(self) -> Self: ...
+    async def __aexit__(self, *_: object) -> None: ...
+    def start(self, key: bytes, *, outgoing: bool, hz: float, versions: Sequence[str]) -> None: ...
+    def signal(self, packet: bytes) -> None: ...
+    async def hears(self, hz: float, seconds: float = 10.0) -> None: ...
+
+
+N = TypeVar("N", bound=AnEngine)
+
+
+class PaperTelegram(Generic[N]):
     """The server and Olga in one: her half of the key here, her sound in an engine. `link` carries
     signalling both ways, as badly as it likes.
     """
 
-    def __init__(self, version: str, link: LossyLink | None = None) -> None:
-        self.version, self.engine, self.discarded = version, Engine(self._signal), ""
+    def __init__(
+        self,
+        engine: Callable[[Callable[[bytes], None]], N],
+        version: str,
+        link: LossyLink | None = None,
+    ) -> None:
+        self.version, self.engine, self.discarded = version, engine(self._signal), ""
         self._link = link or LossyLink()
         self._secret = int.from_bytes(os.urandom(256), "big") % P
         self.public = pow(2, self._secret, P).to_bytes(256, "big")
@@ -93,8 +110,9 @@ class PaperTelegram:
     async def discard(self, id: int, access_hash: int, reason: str, duration: float) -> None:
         self.discarded = reason
 
-    async def signal(self, id: int, access_hash: int, data: bytes) -> None:
+    async def signal(self, id: int, access_hash: int, data: bytes) -> bool:
         self._link.carry(data, self.engine.signal)
+        return True
 
 
 async def until(told: AsyncIterator[events.CallEvent], kind: type[E]) -> E:
@@ -107,10 +125,14 @@ async def until(told: AsyncIterator[events.CallEvent], kind: type[E]) -> E:
 
 @contextlib.asynccontextmanager
 async def talking(
-    version: str, *, outgoing: bool, link: LossyLink | None = None
-) -> AsyncIterator[tuple[TelegramCall, PaperTelegram, AsyncIterator[events.CallEvent], Ear]]:
+    engine: Callable[[Callable[[bytes], None]], N],
+    version: str,
+    *,
+    outgoing: bool,
+    link: LossyLink | None = None,
+) -> AsyncIterator[tuple[TelegramCall, PaperTelegram[N], AsyncIterator[events.CallEvent], Ear]]:
     """A call that is up, we say 440 Hz on the beat, Olga 880."""
-    olga = PaperTelegram(version, link)
+    olga = PaperTelegram(engine, version, link)
     async with olga.engine, MediaClock() as clock:
         secret: Callable[[], Secret] = lambda: Secret.draw(Group(P, 2), os.urandom)  # noqa: E731
         call = olga.call = TelegramCall(olga, OLGA, secret, outgoing=outgoing)
