@@ -288,8 +288,9 @@ class CallMedia:
                 for line in lines:
                     await self._path.take_line(line)
             case Muted(muted):
-                self._she_is_muted = muted
-                self._events.muted(muted)
+                if muted != self._she_is_muted:
+                    self._she_is_muted = muted
+                    self._events.muted(muted)
             case Agreed(send_type, receive_type):
                 self._audio.agree(send_type, receive_type)
 
