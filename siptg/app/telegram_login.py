@@ -9,7 +9,7 @@ from siptg.app.store import Store
 from siptg.rtp.clock import MediaClock
 from siptg.telegram.account.client import Account
 from siptg.telegram.account.sign_in import sign_in, sign_in_bot
-from siptg.telegram.chat.shown import Bot
+from siptg.telegram.chat.bot import Bot
 from siptg.telegram.server import Server
 from siptg.telegram.settings import TelegramSettings
 
