@@ -29,6 +29,12 @@ class _Client(TelegramClient):  # type: ignore[misc]
         await super()._handle_auto_reconnect()
         await self.catch_up()
 
+    async def _get_dc(self, dc_id: int, cdn: bool = False) -> Any:
+        # Telethon keeps the list in the class, for every client of the process: two Telegrams in
+        # one process (a lab, and another) would get each other's addresses
+        type(self)._config = None
+        return await super()._get_dc(dc_id, cdn)
+
 
 def new_client(settings: TelegramSettings) -> TelegramClient:
     """Telethon as we want it: no sleeping through flood waits, no silent repetitions, no giving

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 from typing import Any, Self
 
 from telethon import events
 from telethon.tl import types as tl
 
-from siptg.telegram.account.telethon import NotSignedIn, ask, new_client, person_of
+from siptg.telegram.account.telethon import NotSignedIn, new_client, person_of
+from siptg.telegram.chat.dc import ask_dc
 from siptg.telegram.people import Person
 from siptg.telegram.settings import TelegramSettings
 
@@ -48,14 +48,8 @@ class Bot:
 
     async def ask(self, request: Any, dc: int | None = None) -> Any:
         """One request, to another data centre where it is said; TelegramRefused."""
-        if dc is None or dc == self._client.session.dc_id:
-            return await ask(self._client, request)
         # inline messages are edited where they lie, which is not always where the bot is at home
-        sender = await ask(self._client._borrow_exported_sender, dc)
-        try:
-            return await ask(functools.partial(self._client._call, sender), request)
-        finally:
-            await self._client._return_exported_sender(sender)
+        return await ask_dc(self._client, request, dc)
 
     async def _update(self, update: Any) -> None:
         if not self.updates.full():

@@ -35,6 +35,12 @@ class LabUser:
     """Privacy: nobody may call."""
     blocked: set[int] = attrs.field(factory=set)
     """Ids of whom this user has blocked."""
+    inline: bool = True
+    """A bot's inline mode is on (@BotFather /setinline)."""
+    inline_feedback: bool = True
+    """The bot is told which of its results were sent (@BotFather /setinlinefeedback 100%)."""
+    language: str = ""
+    """Language of the user's app; only bots are told."""
     pts: int = 1
     links: list[Link] = attrs.field(factory=list, repr=False)
     kept: deque[tuple[int, Any, tuple[LabUser, ...]]] = attrs.field(
@@ -61,7 +67,8 @@ class LabUser:
             username=self.username,
             phone=self.phone or None,
             bot_info_version=1 if self.is_bot else None,
-            bot_inline_placeholder="…" if self.is_bot else None,
+            bot_inline_placeholder="…" if self.is_bot and self.inline else None,
+            lang_code=(self.language or None) if seen_by is not None and seen_by.is_bot else None,
         )
 
     def next_pts(self) -> int:

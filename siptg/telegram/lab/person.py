@@ -14,8 +14,9 @@ from siptg.telegram.account.client import Account, MessageRef
 from siptg.telegram.account.sign_in import sign_in
 from siptg.telegram.account.telethon import peer_of
 from siptg.telegram.call.call import TelegramCall
+from siptg.telegram.chat.files import FileRef, file_of
 from siptg.telegram.lab.accounts import LabUser
-from siptg.telegram.lab.inline import buttons_of
+from siptg.telegram.lab.bodies import buttons_of
 from siptg.telegram.lab.server import Lab
 from siptg.telegram.people import Person
 from siptg.telegram.settings import TelegramSettings
@@ -30,6 +31,8 @@ class Seen:
     buttons: tuple[tuple[str, bytes], ...]
     """Labels and data."""
     edited: bool
+    file: FileRef | None = None
+    """What came with it."""
 
 
 class LabPerson:
@@ -103,5 +106,6 @@ class LabPerson:
 
     def _take(self, message: Any, *, edited: bool) -> None:
         buttons = tuple(buttons_of(message.reply_markup))
-        self.seen.append(Seen(message.id, message.message or "", buttons, edited))
+        file = file_of(self._account.me, message)
+        self.seen.append(Seen(message.id, message.message or "", buttons, edited, file))
         self._changed.set()

@@ -9,6 +9,7 @@ from typing import Any
 from telethon.tl import functions as fn
 from telethon.tl import types as tl
 
+from siptg.telegram.lab import dcs
 from siptg.telegram.lab.accounts import LabUser
 from siptg.telegram.lab.handlers import handles
 from siptg.telegram.lab.link import Link, Refused
@@ -24,8 +25,8 @@ def config(link: Link, _: Any) -> tl.Config:
         date=now,
         expires=now,
         test_mode=True,
-        this_dc=DC,
-        dc_options=[tl.DcOption(DC, host, port)],
+        this_dc=link.lab.dcs.of(link),
+        dc_options=[tl.DcOption(DC, host, port), *dcs.options(link.lab)],
         dc_txt_domain_name="",
         chat_size_max=200,
         megagroup_size_max=200_000,
