@@ -25,13 +25,17 @@ UNCHANGED = "MESSAGE_NOT_MODIFIED"
 GONE = frozenset({"MESSAGE_ID_INVALID", "MESSAGE_EDIT_TIME_EXPIRED", "MESSAGE_AUTHOR_REQUIRED"})
 
 
+NO_FEEDBACK = "NO_FEEDBACK"
+"""The bot was not told the inline id of what was sent: its inline feedback is off."""
+
+
 class Lost(Exception):
     """The message can be edited no more: it has to be shown anew."""
 
-    def __init__(self, why: str, *, still_there: bool = False) -> None:
+    def __init__(self, why: str) -> None:
         super().__init__(why)
-        self.still_there = still_there
-        """It was taken out of the chat by us, so that even its last word is wanted."""
+        self.no_feedback = why == NO_FEEDBACK
+        """We took it out of the chat ourselves: even its last word is wanted."""
 
 
 class Body(Protocol):
@@ -62,7 +66,7 @@ class InlineBody:
             # no inline feedback, and nobody pressed yet: this message stays as it is for ever
             self.counters["no_feedback"] += 1
             await self._take_out()
-            raise Lost("the bot was not told its inline id", still_there=True) from None
+            raise Lost(NO_FEEDBACK) from None
         message, entities = wired(card.text)
         request = fn.messages.EditInlineBotMessageRequest(
             at, message=message, entities=entities, reply_markup=self.markup(card)

@@ -14,9 +14,8 @@ async def ask_dc(client: Any, request: Any, dc: int | None = None) -> Any:
     if dc is None or dc == client.session.dc_id:
         return await ask(client, request)
     try:
-        sender = await ask(
-            client._borrow_exported_sender, dc
-        )  # Telethon's own way has no other name
+        # the name is private: Telethon has no other for this
+        sender = await ask(client._borrow_exported_sender, dc)
     except ValueError as error:
         raise TelegramRefused(TelegramCause.UNKNOWN, f"no data centre {dc}: {error}") from None
     try:

@@ -27,7 +27,7 @@ TRIES = 40
 class Table(Protocol):
     """What a card asks of where it lies (`shown.Cards`)."""
 
-    async def place(self, live: LiveCard) -> Body | None:
+    async def place(self, live: LiveCard, lost: Lost | None = None) -> Body | None:
         """Send the card anew, by the way that works now; None where none does. Never raises."""
         ...
 
@@ -89,8 +89,8 @@ class LiveCard:
             except Lost as lost:
                 log.info("a card is shown anew: %s", lost)
                 # the last word of a card that somebody deleted is not wanted
-                if self.live or lost.still_there:
-                    self.body = await self.table.place(self)
+                if self.live or lost.no_feedback:
+                    self.body = await self.table.place(self, lost)
             except TelegramRefused as refused:
                 self._try_later(refused)
                 return

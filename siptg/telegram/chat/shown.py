@@ -23,7 +23,7 @@ from siptg.telegram.account.client import Account, MessageRef
 from siptg.telegram.account.telethon import peer_of, sent_id
 from siptg.telegram.chat import typed
 from siptg.telegram.chat.actions import Action, Actions
-from siptg.telegram.chat.bodies import Body, InlineBody, TextBody, send_text
+from siptg.telegram.chat.bodies import NO_FEEDBACK, Body, InlineBody, Lost, TextBody, send_text
 from siptg.telegram.chat.bot import Bot
 from siptg.telegram.chat.cards import Card
 from siptg.telegram.chat.ear import Ear, Press, Started
@@ -117,9 +117,11 @@ class Cards:
 
     # for live cards
 
-    async def place(self, live: LiveCard) -> Body | None:
+    async def place(self, live: LiveCard, lost: Lost | None = None) -> Body | None:
         """Through the bot where that works, else as text."""
         now, chat = asyncio.get_running_loop().time(), live.person.id
+        if lost is not None and lost.no_feedback:
+            self._ways.failed(chat, TelegramRefused(TelegramCause.INTERNAL, NO_FEEDBACK), now)
         bot = self._bot
         if bot is not None and live.live and bot.connected and self._ways.usable(chat, now):
             for last in (False, True):

@@ -13,7 +13,13 @@ EVERYWHERE = 0
 """Instead of a chat: what is wrong is wrong with the bot."""
 
 OF_THE_BOT = frozenset(
-    {"BOT_INLINE_DISABLED", "BOT_INVALID", "BOT_RESPONSE_TIMEOUT", "USERNAME_NOT_OCCUPIED"}
+    {
+        "BOT_INLINE_DISABLED",
+        "BOT_INVALID",
+        "BOT_RESPONSE_TIMEOUT",
+        "NO_FEEDBACK",
+        "USERNAME_NOT_OCCUPIED",
+    }
 )
 """Refusals that would come in any other chat, too."""
 AGAIN = frozenset(

@@ -123,7 +123,9 @@ def change(
         raise Refused(400, "MESSAGE_NOT_MODIFIED")
     people = tuple(p for p in (stored.sender, stored.to, stored.via) if p)
     for owner in {stored.sender, stored.to}:
-        message = stored.copies[owner.id]
+        message = stored.copies.get(owner.id)
+        if message is None:  # deleted on that side
+            continue
         message.message, message.entities = text, entities
         message.reply_markup, message.edit_date = markup, datetime.now(UTC)
         pts = owner.next_pts()
@@ -158,15 +160,16 @@ def edit(link: Link, query: Any) -> tl.Updates:
 
 @handles(fn.messages.DeleteMessagesRequest)
 def delete(link: Link, query: Any) -> tl.messages.AffectedMessages:
-    me = link.me
-    gone = [
-        n for n in query.id[:100] if (s := link.lab.chats.messages.get(n)) and me.id in s.copies
-    ]
+    me, messages = link.me, link.lab.chats.messages
+    gone = [n for n in query.id[:100] if (s := messages.get(n)) and me.id in s.copies]
     for number in gone:
-        stored = link.lab.chats.messages.pop(number)
+        stored = messages[number]
         for owner in {stored.sender, stored.to} if query.revoke else {me}:
-            pts = owner.next_pts()
-            owner.notify(tl.UpdateDeleteMessages([stored.copies[owner.id].id], pts, 1), pts=pts)
+            copy = stored.copies.pop(owner.id, None)
+            if copy is not None:
+                messages.pop(copy.id, None)
+                pts = owner.next_pts()
+                owner.notify(tl.UpdateDeleteMessages([copy.id], pts, 1), pts=pts)
     return tl.messages.AffectedMessages(me.pts, len(gone))
 
 
