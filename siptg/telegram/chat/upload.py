@@ -34,7 +34,7 @@ TOLD_EVERY = 1.0
 Progress = Callable[[int, int], None]
 """(bytes done, bytes in all)."""
 
-_MISSING = re.compile(r"FILE_PART_(\d+)_MISSING")
+_MISSING = re.compile(r"FILE_PART_?(\d+)_MISSING")
 _TRANSIENT = frozenset({TelegramCause.SILENT, TelegramCause.FLOOD})
 
 
