@@ -12,6 +12,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.console import Console
 
+from siptg.app.commands import lab
 from siptg.app.config import DEFAULT_PATH, Config, ConfigError, load
 
 EXIT_FAILED, EXIT_USAGE = 1, 2
@@ -23,6 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
+app.add_typer(lab.app, name="lab")
 ConfigOption = Annotated[
     Path, typer.Option("--config", "-c", help="The TOML file that describes accounts and lines.")
 ]
@@ -47,7 +49,7 @@ def demo(
     from siptg.app.demo.demo import run_demo
 
     log.set_up("info" if verbose else "error")
-    raise typer.Exit(0 if _run(run_demo(report)) else EXIT_FAILED)
+    raise typer.Exit(0 if run_command(run_demo(report)) else EXIT_FAILED)
 
 
 @app.command()
@@ -63,7 +65,7 @@ def run(config: ConfigOption = DEFAULT_PATH) -> None:
 
     settings = _load(config)
     log.set_up(settings.log.level, json=settings.log.json)
-    _run(_serve(settings))
+    run_command(_serve(settings))
 
 
 @app.command()
@@ -83,7 +85,7 @@ def login(
 
     settings = _load(config)
     log.set_up("error")
-    _run(_log_in(settings, phone))
+    run_command(_log_in(settings, phone))
     _console.print("Signed in. Start the service with `siptg run`.")
 
 
@@ -121,12 +123,13 @@ def _load(path: Path) -> Config:
         _fail(str(error), EXIT_USAGE)
 
 
-def _run(work: Coroutine[Any, Any, Any]) -> Any:
+def run_command(work: Coroutine[Any, Any, Any]) -> Any:
     """Run to the end; SIGINT and SIGTERM cancel it in order, known troubles become one line."""
     from siptg.app.store import SealBroken, StoreError
     from siptg.app.telegram_login import NotLoggedIn
     from siptg.rtp.codecs.opus import LibopusMissing
     from siptg.telegram.account.telethon import NotSignedIn
+    from siptg.telegram.lab.folder import NoLab
     from siptg.telegram.people import TelegramRefused
 
     known = (
@@ -136,6 +139,7 @@ def _run(work: Coroutine[Any, Any, Any]) -> Any:
         NotSignedIn,
         TelegramRefused,
         LibopusMissing,
+        NoLab,
         OSError,
     )
     try:

@@ -9,10 +9,11 @@ import os
 import struct
 import time
 from collections import Counter, deque
+from collections.abc import Callable
 from typing import Any, Self
 
 import attrs
-from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from telethon.crypto import AuthKey
 from telethon.tl import functions as fn
@@ -75,10 +76,15 @@ class LogEntry:
 class Lab:
     """`async with Lab() as lab`: add people, give clients `lab.server`. All state is in memory."""
 
-    def __init__(self, host: str = "127.0.0.1") -> None:
+    def __init__(
+        self, host: str = "127.0.0.1", port: int = 0, key: RSAPrivateKey | None = None
+    ) -> None:
+        """`key` proves the lab to its clients; without one it makes its own."""
         self.accounts: dict[int, LabUser] = {}
         self.keys: dict[bytes, KeyEntry] = {}
         self.codes: dict[str, str] = {}
+        self.code_sent: Callable[[str, str], None] = lambda phone, code: None
+        """Told each code that a phone would receive."""
         self.counters: Counter[str] = Counter()
         self.log: deque[LogEntry] = deque(maxlen=MOST_LOGGED)
         self.chats, self.inline, self.calls = Chats(), Inline(), Calls()
@@ -86,9 +92,9 @@ class Lab:
         self.refusals: dict[tuple[int, type], deque[Refused]] = {}
         self._host = host
         self._ids = itertools.count(1001)
-        self._key = generate_private_key(65537, 2048)
+        self._key = key or generate_private_key(65537, 2048)
         self._server: asyncio.Server | None = None
-        self._address: tuple[str, int] = (host, 0)
+        self._address: tuple[str, int] = (host, port)
         self._wires: set[Wire] = set()
         self._serving: set[asyncio.Task[None]] = set()
 

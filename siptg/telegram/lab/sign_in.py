@@ -17,6 +17,12 @@ from siptg.telegram.lab.link import Link, Refused
 DC = 2
 
 
+def test_code(phone: str) -> str:
+    """Of a test number, 99966XYYYY: five times its X, as in Telegram's test data centres."""
+    number = phone.lstrip("+")
+    return number[5] * 5 if len(number) == 10 and number.startswith("99966") else ""
+
+
 @handles(fn.help.GetConfigRequest)
 def config(link: Link, _: Any) -> tl.Config:
     host, port = link.lab.address
@@ -61,7 +67,9 @@ def send_code(link: Link, query: Any) -> tl.auth.SentCode:
     phone = query.phone_number.lstrip("+")
     if not phone.isdigit():
         raise Refused(400, "PHONE_NUMBER_INVALID")
-    link.lab.codes[phone] = f"{int.from_bytes(os.urandom(4), 'big') % 100_000:05}"
+    code = test_code(phone) or f"{int.from_bytes(os.urandom(4), 'big') % 100_000:05}"
+    link.lab.codes[phone] = code
+    link.lab.code_sent(phone, code)
     return tl.auth.SentCode(tl.auth.SentCodeTypeApp(5), "hash")
 
 

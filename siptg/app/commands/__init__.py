@@ -1,0 +1,1 @@
+"""Commands of `siptg` that are longer than a few lines, a file each."""
