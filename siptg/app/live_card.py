@@ -28,8 +28,9 @@ class LiveCard:
 
     async def retire(self, text: Text) -> bool:
         """The last word, without buttons; False where no card was ever shown."""
-        if self._task is not None:
-            await self._task
+        self._next = None
+        if self._shown is None and self._task is not None:
+            await self._task  # it is being shown for the first time
         if self._shown is not None:
             await self._shown.retire(text)
         return self._shown is not None

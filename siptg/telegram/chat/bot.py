@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Self
 
+import attrs
 from telethon import events
 from telethon.tl import types as tl
 
@@ -17,9 +18,16 @@ KINDS = (
     tl.UpdateBotInlineQuery,
     tl.UpdateBotInlineSend,
     tl.UpdateInlineBotCallbackQuery,
-    tl.UpdateNewMessage,
 )
 MOST_WAITING = 10_000
+
+
+@attrs.frozen
+class Greeting:
+    """Somebody wrote to the bot itself."""
+
+    person: Person
+    text: str
 
 
 class Bot:
@@ -32,6 +40,7 @@ class Bot:
 
     async def __aenter__(self) -> Self:
         self._client.add_event_handler(self._update, events.Raw(KINDS))
+        self._client.add_event_handler(self._message, events.NewMessage(incoming=True))
         await self._client.connect()
         if not await self._client.is_user_authorized():
             await self._client.disconnect()
@@ -50,6 +59,11 @@ class Bot:
         """One request, to another data centre where it is said; TelegramRefused."""
         # inline messages are edited where they lie, which is not always where the bot is at home
         return await ask_dc(self._client, request, dc)
+
+    async def _message(self, event: Any) -> None:
+        sender = await event.get_sender() if event.is_private else None
+        if isinstance(sender, tl.User) and not sender.bot:
+            await self._update(Greeting(person_of(sender), event.message.message or ""))
 
     async def _update(self, update: Any) -> None:
         if not self.updates.full():

@@ -11,9 +11,8 @@ import attrs
 from telethon.tl import functions as fn
 from telethon.tl import types as tl
 
-from siptg.telegram.account.telethon import person_of
 from siptg.telegram.chat.actions import Action
-from siptg.telegram.chat.bot import Bot
+from siptg.telegram.chat.bot import Bot, Greeting
 from siptg.telegram.chat.links import started
 from siptg.telegram.people import Person, TelegramRefused
 
@@ -52,7 +51,6 @@ class Started:
     person: Person
     """As the bot knows them: the access hash is the bot's."""
     payload: str
-    language: str
 
 
 class Ear:
@@ -108,7 +106,7 @@ class Ear:
                 self._cards.learnt(bytes.fromhex(update.id), update.msg_id)
             case tl.UpdateInlineBotCallbackQuery():
                 self._press(bot, update)
-            case tl.UpdateNewMessage():
+            case Greeting():
                 self._start(update)
 
     async def _give_card(self, bot: Bot, update: Any) -> None:
@@ -152,14 +150,10 @@ class Ear:
         about = live.about if live is not None else ""
         self._presses.put_nowait(Press(who, action, about, language, self, query))
 
-    def _start(self, update: Any) -> None:
-        message = update.message
-        payload = started(getattr(message, "message", "") or "")
-        user = getattr(update, "_entities", {}).get(getattr(message.peer_id, "user_id", 0))
-        if payload is None or message.out or not isinstance(user, tl.User):
-            return
-        if not self._starts.full():
-            self._starts.put_nowait(Started(person_of(user), payload, user.lang_code or ""))
+    def _start(self, greeting: Greeting) -> None:
+        payload = started(greeting.text)
+        if payload is not None and not self._starts.full():
+            self._starts.put_nowait(Started(greeting.person, payload))
 
     async def _strip(self, bot: Bot, inline_id: Any) -> None:
         """Take the buttons from a card of an earlier run: nobody else will."""

@@ -117,7 +117,7 @@ class Cards:
 
     # for live cards
 
-    async def place(self, live: LiveCard, lost: Lost | None = None) -> Body | None:
+    async def place(self, live: LiveCard, lost: Lost | None = None) -> Body:
         """Through the bot where that works, else as text."""
         now, chat = asyncio.get_running_loop().time(), live.person.id
         if lost is not None and lost.no_feedback:
@@ -141,7 +141,7 @@ class Cards:
         except TelegramRefused as refused:
             self.counters["message_failed"] += 1
             log.warning("a card cannot be shown: %s", refused)
-            return None
+            raise
         return TextBody(self._account, message, self.counters)
 
     def forget(self, live: LiveCard) -> None:

@@ -50,7 +50,7 @@ class LabUser:
     missed: deque[tuple[Any, tuple[LabUser, ...]]] = attrs.field(
         factory=lambda: deque(maxlen=MOST_KEPT), repr=False
     )
-    """News of calls that came while no client was connected."""
+    """News of calls, and presses, that came while no client was connected."""
 
     @property
     def is_bot(self) -> bool:
@@ -79,7 +79,9 @@ class LabUser:
         """Tell all clients of the account; what nobody hears now is kept for getDifference."""
         if pts is not None:
             self.kept.append((pts, update, people))
-        elif not self.links and isinstance(update, tl.UpdatePhoneCall):
+        elif not self.links and isinstance(
+            update, tl.UpdatePhoneCall | tl.UpdateInlineBotCallbackQuery
+        ):
             self.missed.append((update, people))
         for link in list(self.links):
             link.push(update, people)

@@ -215,3 +215,25 @@ async def test_two_hundred_cards_at_once() -> None:
         assert stage.cards.counters["card_failed"] == 0
         texts = {s.to.id: s.copies[s.to.id].message for s in stage.lab.chats.messages.values()}
         assert texts == {person.id: f"again {person.id}" for _, person in people}
+
+
+@pytest.mark.product("BT-10")
+async def test_a_link_to_the_bot_brings_its_payload() -> None:
+    async with scene() as stage:
+        bot = await stage.ann.find("cards_bot")
+        await stage.ann.write(bot, "hello")
+        await stage.ann.write(bot, "/start abc-1")
+        came = await anext(stage.cards.starts())
+        assert (came.person.id, came.payload) == (stage.person.id, "abc-1")
+
+
+async def test_a_card_that_could_not_be_sent_at_all_comes_later() -> None:
+    async with scene(inline=False) as stage:
+        stage.lab.refuse(stage.us, fn.messages.SendMessageRequest, 420, "FLOOD_WAIT_1")
+        card = await stage.cards.show(stage.person, keypad("one"))
+        await card.edit(keypad("two"))
+        await stage.sees("two")
+        assert not any("one" in seen.text for seen in stage.ann.seen)
+        stage.ann_user.blocked.add(stage.us.id)
+        other = await stage.cards.show(stage.person, keypad("three"))
+        await other.retire("four")  # is refused for good, and no error

@@ -102,3 +102,14 @@ async def test_without_any_bot_everything_is_text() -> None:
         assert "/end" in (await stage.sees("Office\n1")).text
         assert cards.typed(stage.person.id, "12*") == tuple(map(Key, "12*"))
         assert cards.typed(stage.person.id, "123") == ()  # a number to call
+
+
+async def test_a_press_while_the_bots_connection_is_torn_is_answered_after_its_return() -> None:
+    async with scene() as stage:
+        await stage.cards.show(stage.person, keypad("one"))
+        seen = await stage.sees("one")
+        stage.lab.drop(stage.bot_user)
+        pressing = asyncio.create_task(stage.ann.press(stage.chat, seen, "7"))
+        press = await asyncio.wait_for(stage.pressed(), 15)
+        await press.answer("7")
+        assert await pressing == "7" and press.action == Key("7")
