@@ -13,8 +13,8 @@ from siptg.telegram.chat.bot import Bot
 from siptg.telegram.chat.cards import Button, Card
 from siptg.telegram.chat.ear import Press
 from siptg.telegram.chat.shown import Cards
-from siptg.telegram.lab import Lab, LabUser
-from siptg.telegram.lab.person import LabPerson, Seen
+from siptg.telegram.lab import Lab, LabAccount
+from siptg.telegram.lab.user import LabUser, Seen
 from siptg.telegram.people import Person
 from tests.support.lab import LOOPBACK, settings, signed_in
 
@@ -34,13 +34,13 @@ def plain(text: str) -> Card:
 @attrs.define(eq=False)
 class Scene:
     lab: Lab
-    us: LabUser
-    bot_user: LabUser
+    us: LabAccount
+    bot_user: LabAccount
     account: Account
     bot: Bot
     cards: Cards
-    ann: LabPerson
-    ann_user: LabUser
+    ann: LabUser
+    ann_user: LabAccount
     person: Person
     """Ann, as the phone account knows her."""
     chat: Person
@@ -71,7 +71,7 @@ async def scene(
         account = await stack.enter_async_context(Account(settings(lab, await signed_in(lab, us))))
         bot = await stack.enter_async_context(Bot(settings(lab, await signed_in(lab, bot_user))))
         cards = await stack.enter_async_context(Cards(account, bot, ACTIONS, key=KEY))
-        ann = await stack.enter_async_context(LabPerson(lab, ann_user, LOOPBACK))
+        ann = await stack.enter_async_context(LabUser(lab, ann_user, LOOPBACK))
         person = await account.find("ann_user")
         chat = await ann.find("phone_account")
         yield Scene(lab, us, bot_user, account, bot, cards, ann, ann_user, person, chat)

@@ -6,12 +6,15 @@ import asyncio
 from typing import Any, Self
 
 import attrs
-from telethon import events
+from telethon import errors, events
+from telethon.tl import functions as fn
 from telethon.tl import types as tl
 
-from siptg.telegram.account.telethon import NotSignedIn, new_client, person_of
+from siptg.telegram.account.health import AccountGone, Health, health_of
+from siptg.telegram.account.telethon import new_client, person_of
+from siptg.telegram.account.watch import Watch
 from siptg.telegram.chat.dc import ask_dc
-from siptg.telegram.people import Person
+from siptg.telegram.people import Person, TelegramRefused
 from siptg.telegram.settings import TelegramSettings
 
 KINDS = (
@@ -37,19 +40,38 @@ class Bot:
         self.me: Person
         self.updates: asyncio.Queue[Any] = asyncio.Queue(MOST_WAITING)
         self._client = new_client(settings)
+        self._watch = Watch(self._client, "the bot")
 
     async def __aenter__(self) -> Self:
         self._client.add_event_handler(self._update, events.Raw(KINDS))
         self._client.add_event_handler(self._message, events.NewMessage(incoming=True))
-        await self._client.connect()
-        if not await self._client.is_user_authorized():
+        try:
+            await self._client.connect()
+            (me,) = await self.ask(fn.users.GetUsersRequest([tl.InputUserSelf()]))
+        except (errors.AuthKeyNotFound, TelegramRefused) as error:
             await self._client.disconnect()
-            raise NotSignedIn("Telegram does not know the bot's session: is its token still good?")
-        self.me = person_of(await self._client.get_me())
+            word = error.text if isinstance(error, TelegramRefused) else "AUTH_KEY_NOT_FOUND"
+            health = health_of(word)
+            if health is None:
+                raise
+            raise AccountGone(health) from None
+        await self._client.is_user_authorized()
+        self.me = person_of(me)
+        self._watch.start()
         return self
 
     async def __aexit__(self, *why: object) -> None:
+        await self._watch.stop()
         await self._client.disconnect()
+
+    @property
+    def health(self) -> Health:
+        """How the bot stands with Telegram, as far as was noticed."""
+        return self._watch.health
+
+    async def gone(self) -> Health:
+        """Wait until the bot's session or token is good no more; what happened."""
+        return await self._watch.gone()
 
     @property
     def connected(self) -> bool:
@@ -58,6 +80,8 @@ class Bot:
     async def ask(self, request: Any, dc: int | None = None) -> Any:
         """One request, to another data centre where it is said; TelegramRefused."""
         # inline messages are edited where they lie, which is not always where the bot is at home
+        if dc is None or dc == self._client.session.dc_id:
+            return await self._watch.ask(request)
         return await ask_dc(self._client, request, dc)
 
     async def _message(self, event: Any) -> None:

@@ -123,7 +123,9 @@ class Cards:
         if lost is not None and lost.no_feedback:
             self._ways.failed(chat, TelegramRefused(TelegramCause.INTERNAL, NO_FEEDBACK), now)
         bot = self._bot
-        if bot is not None and live.live and bot.connected and self._ways.usable(chat, now):
+        # without buttons it needs no bot, and its inline id would never be told
+        wanted = live.live and bool(live.wanted.rows)
+        if bot is not None and wanted and bot.connected and self._ways.usable(chat, now):
             for last in (False, True):
                 try:
                     body = await self._place_inline(bot, live)

@@ -22,7 +22,7 @@ def random_id() -> int:
 
 
 @attrs.define(eq=False)
-class LabUser:
+class LabAccount:
     """A user or a bot of the lab."""
 
     id: int
@@ -43,11 +43,11 @@ class LabUser:
     """Language of the user's app; only bots are told."""
     pts: int = 1
     links: list[Link] = attrs.field(factory=list, repr=False)
-    kept: deque[tuple[int, Any, tuple[LabUser, ...]]] = attrs.field(
+    kept: deque[tuple[int, Any, tuple[LabAccount, ...]]] = attrs.field(
         factory=lambda: deque(maxlen=MOST_KEPT), repr=False
     )
     """(pts, update, people in it): messages and edits, for getDifference."""
-    missed: deque[tuple[Any, tuple[LabUser, ...]]] = attrs.field(
+    missed: deque[tuple[Any, tuple[LabAccount, ...]]] = attrs.field(
         factory=lambda: deque(maxlen=MOST_KEPT), repr=False
     )
     """News of calls, and presses, that came while no client was connected."""
@@ -56,7 +56,7 @@ class LabUser:
     def is_bot(self) -> bool:
         return bool(self.bot_token)
 
-    def user(self, seen_by: LabUser | None = None) -> tl.User:
+    def user(self, seen_by: LabAccount | None = None) -> tl.User:
         """As another account sees this one."""
         return tl.User(
             self.id,
@@ -75,7 +75,7 @@ class LabUser:
         self.pts += 1
         return self.pts
 
-    def notify(self, update: Any, *people: LabUser, pts: int | None = None) -> None:
+    def notify(self, update: Any, *people: LabAccount, pts: int | None = None) -> None:
         """Tell all clients of the account; what nobody hears now is kept for getDifference."""
         if pts is not None:
             self.kept.append((pts, update, people))
@@ -83,8 +83,10 @@ class LabUser:
             update, tl.UpdatePhoneCall | tl.UpdateInlineBotCallbackQuery
         ):
             self.missed.append((update, people))
+        ring = isinstance(getattr(update, "phone_call", None), tl.PhoneCallRequested)
         for link in list(self.links):
-            link.push(update, people)
+            if not ring or link.takes_calls:
+                link.push(update, people)
 
     def state(self) -> tl.updates.State:
         return tl.updates.State(self.pts, 0, datetime.now(UTC), 0, 0)

@@ -16,14 +16,13 @@ import attrs
 from telethon.tl import functions as fn
 from telethon.tl import types as tl
 
-from siptg.telegram.lab.accounts import LabUser
+from siptg.telegram.lab.accounts import LabAccount
 from siptg.telegram.lab.handlers import handles
 from siptg.telegram.lab.link import Link, Refused
 
 if TYPE_CHECKING:
     from siptg.telegram.lab.server import Lab
 
-HOME = 2
 MOST_EXPORTED = 1000
 
 
@@ -31,13 +30,14 @@ MOST_EXPORTED = 1000
 class DataCentres:
     addresses: dict[int, tuple[str, int]] = attrs.field(factory=dict)
     """Number → where it listens, without the home one."""
-    exported: dict[bytes, LabUser] = attrs.field(factory=dict)
+    exported: dict[bytes, LabAccount] = attrs.field(factory=dict)
     """What exportAuthorization gave, each good once."""
 
     def of(self, link: Link) -> int:
         """The data centre that a client is connected to."""
         here = link.wire.writer.get_extra_info("sockname")[:2]
-        return next((n for n, address in self.addresses.items() if address == here), HOME)
+        found = (n for n, address in self.addresses.items() if address == here)
+        return next(found, link.lab.sign_ins.dc)
 
 
 @asynccontextmanager

@@ -14,7 +14,7 @@ import attrs
 from telethon.tl import functions as fn
 from telethon.tl import types as tl
 
-from siptg.telegram.lab.accounts import LabUser, random_id
+from siptg.telegram.lab.accounts import LabAccount, random_id
 from siptg.telegram.lab.bodies import MOST_DATA, checked, checked_markup
 from siptg.telegram.lab.chats import Stored, change, deliver
 from siptg.telegram.lab.handlers import handles
@@ -27,8 +27,8 @@ MOST_RESULTS, LONGEST_ID = 50, 64
 
 @attrs.define(eq=False)
 class Query:
-    bot: LabUser
-    asker: LabUser
+    bot: LabAccount
+    asker: LabAccount
     answered: asyncio.Future[list[Any]]
     results: dict[str, Any] = attrs.field(factory=dict)
     asked_at: float = attrs.field(factory=time.monotonic)
@@ -37,7 +37,7 @@ class Query:
 @attrs.define(eq=False)
 class Inline:
     queries: dict[int, Query] = attrs.field(factory=dict)
-    presses: dict[int, tuple[LabUser, asyncio.Future[Any]]] = attrs.field(factory=dict)
+    presses: dict[int, tuple[LabAccount, asyncio.Future[Any]]] = attrs.field(factory=dict)
     dc: int = DC
     """The data centre that messages sent from now on are said to lie in."""
     result_seconds: float = 60.0
@@ -132,9 +132,14 @@ def send_result(link: Link, query: Any) -> tl.Updates:
     if not asked.bot.inline_feedback:
         return sent
     update = tl.UpdateBotInlineSend(
-        link.me.id, asked.bot.username or "", query.id, msg_id=_inline_id(stored, number)
+        link.me.id,
+        asked.bot.username or "",
+        query.id,
+        # only what can be edited, by a button, has an inline id
+        msg_id=_inline_id(stored, number) if body.reply_markup else None,
     )
-    asked.bot.notify(update, link.me)
+    if asked.bot.inline_feedback:
+        asked.bot.notify(update, link.me)
     return sent
 
 

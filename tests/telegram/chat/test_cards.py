@@ -15,12 +15,12 @@ from siptg.telegram.chat.cards import Card
 from siptg.telegram.chat.shown import Cards
 from siptg.telegram.chat.text import bold
 from siptg.telegram.lab.dcs import data_centre
-from siptg.telegram.lab.person import LabPerson, Seen
+from siptg.telegram.lab.user import LabUser, Seen
 from tests.support.chats import KEY, Scene, keypad, scene
 from tests.support.lab import LOOPBACK
 
 
-async def press_raw(who: LabPerson, stage: Scene, message: Seen, data: bytes) -> str:
+async def press_raw(who: LabUser, stage: Scene, message: Seen, data: bytes) -> str:
     request = fn.messages.GetBotCallbackAnswerRequest(peer_of(stage.chat), message.id, data=data)
     return (await who.account.ask(request)).message or ""
 
@@ -120,7 +120,7 @@ async def test_another_persons_buttons_do_nothing() -> None:
         await stage.cards.show(stage.person, keypad("hers"))
         hers = await stage.sees("hers")
         eve_user = stage.lab.add_user("Eve", "+3", "eve_user")
-        async with LabPerson(stage.lab, eve_user, LOOPBACK) as eve:
+        async with LabUser(stage.lab, eve_user, LOOPBACK) as eve:
             eves = await stage.account.find("eve_user")
             await stage.cards.show(eves, keypad("eves"))
             own = await eve.sees(lambda seen: seen.text == "eves")

@@ -18,9 +18,9 @@ from siptg.telegram.chat import upload
 from siptg.telegram.chat.files import Audio, Document, FileRef, Files, Voice, waveform
 from siptg.telegram.chat.text import bold
 from siptg.telegram.chat.upload import PART, Pace, Upload
-from siptg.telegram.lab import Lab, LabUser
+from siptg.telegram.lab import Lab, LabAccount
 from siptg.telegram.lab.dcs import data_centre
-from siptg.telegram.lab.person import LabPerson
+from siptg.telegram.lab.user import LabUser
 from siptg.telegram.people import Person, TelegramRefused
 from tests.support.lab import LOOPBACK, settings, signed_in
 
@@ -30,11 +30,11 @@ MB = 1024 * 1024
 @attrs.frozen
 class Post:
     lab: Lab
-    us: LabUser
+    us: LabAccount
     account: Account
     files: Files
-    ann: LabPerson
-    ann_user: LabUser
+    ann: LabUser
+    ann_user: LabAccount
     person: Person
 
     async def received(self) -> FileRef:
@@ -53,7 +53,7 @@ async def post() -> AsyncIterator[Post]:
         us, ann_user = lab.add_user("Phone", "+1", "phone"), lab.add_user("Ann", "+2", "ann_user")
         async with (
             Account(settings(lab, await signed_in(lab, us))) as account,
-            LabPerson(lab, ann_user, LOOPBACK) as ann,
+            LabUser(lab, ann_user, LOOPBACK) as ann,
         ):
             person = await account.find("ann_user")
             yield Post(lab, us, account, Files(account), ann, ann_user, person)
