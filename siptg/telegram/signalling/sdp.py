@@ -55,6 +55,8 @@ class SdpNegotiation:
         """Those of an offer of ours that waits for its answer."""
         self._unanswered = 0
         """Offers of ours on their way; only the answer to the last of them counts."""
+        self._passed_over = False
+        """An answer was taken for one to an older offer."""
         self._waiting: Described | None = None
         """An offer of theirs that waits for our credentials."""
         self._role = ""
@@ -122,7 +124,8 @@ class SdpNegotiation:
         if self._offered is None:
             return Outcome()  # it comes twice, or answers what we have dropped
         self._unanswered -= 1
-        if self._unanswered:
+        self._passed_over = self._unanswered > 0
+        if self._passed_over:
             return Outcome()
         news = self._heard(said)
         self._setup, self._offered = self._offered, None
@@ -164,6 +167,9 @@ class SdpNegotiation:
 
     def _offer(self, setup: Setup) -> bytes:
         """All sections there are, in their order: none may ever go (RFC 3264 §8)."""
+        if self._passed_over:
+            # no further one came: an answer is lost, and this was the one to the last offer
+            self._unanswered, self._passed_over = 0, False
         self._offered = setup
         self._unanswered += 1
         wanted = self._sections or sections.OFFERED
