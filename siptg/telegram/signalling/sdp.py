@@ -32,7 +32,7 @@ from siptg.telegram.signalling.negotiation import (
     Restart,
     Setup,
 )
-from siptg.telegram.signalling.remote import Remote
+from siptg.telegram.signalling.remote import Offers, Remote
 from siptg.telegram.signalling.sections import SOUND, Described, Section, answered
 
 LONGEST = 65_535
@@ -53,10 +53,7 @@ class SdpNegotiation:
         self._lines: tuple[str, ...] = ()
         self._offered: Setup | None = None
         """Those of an offer of ours that waits for its answer."""
-        self._unanswered = 0
-        """Offers of ours on their way; only the answer to the last of them counts."""
-        self._passed_over = False
-        """An answer was taken for one to an older offer."""
+        self._offers = Offers()
         self._waiting: Described | None = None
         """An offer of theirs that waits for our credentials."""
         self._role = ""
@@ -103,7 +100,8 @@ class SdpNegotiation:
     def _take_offer(self, said: Described) -> Outcome:
         if self._offered is not None and not self._caller:
             return Outcome()  # ours counts; they give way and answer it
-        dropped, self._offered, self._unanswered = self._offered, None, 0
+        dropped, self._offered = self._offered, None
+        self._offers.dropped()
         news = self._heard(said)
         if any(isinstance(one, Malformed) for one in news):
             return Outcome(news)
@@ -121,12 +119,8 @@ class SdpNegotiation:
         return Outcome(news, tuple(replies))
 
     def _take_answer(self, said: Described) -> Outcome:
-        if self._offered is None:
-            return Outcome()  # it comes twice, or answers what we have dropped
-        self._unanswered -= 1
-        self._passed_over = self._unanswered > 0
-        if self._passed_over:
-            return Outcome()
+        if self._offered is None or not self._offers.answered():
+            return Outcome()  # it comes twice, or answers an older offer, or one that was dropped
         news = self._heard(said)
         self._setup, self._offered = self._offered, None
         self._role = self._role or ("passive" if _says(said) == "active" else "active")
@@ -167,11 +161,8 @@ class SdpNegotiation:
 
     def _offer(self, setup: Setup) -> bytes:
         """All sections there are, in their order: none may ever go (RFC 3264 §8)."""
-        if self._passed_over:
-            # no further one came: an answer is lost, and this was the one to the last offer
-            self._unanswered, self._passed_over = 0, False
         self._offered = setup
-        self._unanswered += 1
+        self._offers.made()
         wanted = self._sections or sections.OFFERED
         first = next((s for s in wanted if s.kind == SOUND and s.taken), None)
         self._sections = tuple(
