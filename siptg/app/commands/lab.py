@@ -71,10 +71,10 @@ def serve(
     """
     if context.invoked_subcommand is not None:
         return
-    from siptg.app.cli import run_command
+    from siptg.app.commands.shell import run
 
     names = user or ["ann", "bob"]
-    run_command(_serve(folder, port, names, pbx_port if pbx else None, product))
+    run(_serve(folder, port, names, pbx_port if pbx else None, product))
 
 
 @app.command()
@@ -89,9 +89,9 @@ def phone(
 
     Example: `siptg lab phone ann`, then `:chat siptg`, `100`, `:answer`, `:say tone:440`
     """
-    from siptg.app.cli import run_command
+    from siptg.app.commands.shell import run
 
-    if not run_command(_phone(name, folder)):
+    if not run(_phone(name, folder)):
         raise typer.Exit(1)
 
 
@@ -101,18 +101,18 @@ def say(text: str) -> None:
 
 async def _phone(name: str, folder: Path) -> bool:
     from siptg.rtp.clock import MediaClock
-    from siptg.telegram.lab import LabUser
+    from siptg.telegram.lab import LabAccount
     from siptg.telegram.lab.folder import Door, NoLab
-    from siptg.telegram.lab.person import LabPerson
     from siptg.telegram.lab.phone import LabPhone
+    from siptg.telegram.lab.user import LabUser
 
     door = Door.read(folder)
     if name not in door.phones:
         raise NoLab(f"the lab has no {name}: there are {', '.join(sorted(door.phones))}")
-    record = LabUser(0, name, door.phones[name])
+    record = LabAccount(0, name, door.phones[name])
     async with (
         MediaClock() as clock,
-        LabPerson(door, record, LOOPBACK) as person,
+        LabUser(door, record, LOOPBACK) as person,
         LabPhone(person, clock, say) as made,
     ):
         say(f"= {name} ({door.phones[name]}) is on line; :help")

@@ -17,7 +17,7 @@ from siptg.rtp.sounds.tones import Sound, sound
 from siptg.telegram.call import events
 from siptg.telegram.call.call import TelegramCall
 from siptg.telegram.lab.orders import NotUnderstood, Order, lesson, read
-from siptg.telegram.lab.person import LabPerson, Seen
+from siptg.telegram.lab.user import LabUser, Seen
 from siptg.telegram.people import Person, TelegramRefused
 
 EXPECTED_WITHIN = 10.0
@@ -32,7 +32,7 @@ Say = Callable[[str], None]
 class LabPhone:
     """`async with LabPhone(person, clock, say) as phone: await phone.obey(lines)`."""
 
-    def __init__(self, person: LabPerson, clock: MediaClock, say: Say) -> None:
+    def __init__(self, person: LabUser, clock: MediaClock, say: Say) -> None:
         self._person, self._clock, self._say_line = person, clock, say
         self._shown: deque[str] = deque(maxlen=MOST_SHOWN)
         self._changed = asyncio.Event()

@@ -14,7 +14,7 @@ from siptg.telegram.account.client import Account, MessageRef
 from siptg.telegram.account.sign_in import sign_in
 from siptg.telegram.account.telethon import peer_of, person_of
 from siptg.telegram.call.call import TelegramCall
-from siptg.telegram.lab.accounts import LabUser
+from siptg.telegram.lab.accounts import LabAccount
 from siptg.telegram.lab.inline import buttons_of
 from siptg.telegram.people import Person
 from siptg.telegram.server import Server
@@ -42,10 +42,10 @@ class Door(Protocol):
     def code_for(self, phone: str) -> str: ...
 
 
-class LabPerson:
-    """`async with LabPerson(lab, user) as ann`: signed in by code, like anybody."""
+class LabUser:
+    """`async with LabUser(lab, account) as ann`: signed in by code, like anybody."""
 
-    def __init__(self, lab: Door, user: LabUser, ice_addresses: tuple[str, ...] | None) -> None:
+    def __init__(self, lab: Door, user: LabAccount, ice_addresses: tuple[str, ...] | None) -> None:
         self.seen: list[Seen] = []
         self._lab, self._user, self._addresses = lab, user, ice_addresses
         self._account: Account
