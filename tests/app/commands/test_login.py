@@ -11,7 +11,6 @@ import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
 import pytest_asyncio
 from telethon.tl import functions as fn
 
