@@ -10,14 +10,16 @@ import pytest
 from telethon.tl import functions as fn
 
 from siptg.telegram.account.client import Account
-from siptg.telegram.account.health import TABLE, AccountGone, AccountState, health_of
+from siptg.telegram.account.health import ENDS, AccountGone, AccountState, health_of
+from siptg.telegram.account.telethon import new_client
+from siptg.telegram.account.watch import Watch
 from siptg.telegram.call import events
 from siptg.telegram.lab import Lab, LabUser
 from siptg.telegram.people import TelegramCause, TelegramRefused
 from siptg.telegram.refusals import CAUSES
 from tests.support.lab import settings, signed_in
 
-ENDS: dict[str, Callable[[Lab, LabUser], None]] = {
+WAYS: dict[str, Callable[[Lab, LabUser], None]] = {
     "SESSION_REVOKED": lambda lab, user: lab.revoke(user),
     "SESSION_EXPIRED": lambda lab, user: lab.revoke(user, "SESSION_EXPIRED"),
     "AUTH_KEY_UNREGISTERED": lambda lab, user: lab.revoke(user, "AUTH_KEY_UNREGISTERED"),
@@ -29,10 +31,10 @@ ENDS: dict[str, Callable[[Lab, LabUser], None]] = {
 
 def test_every_word_that_ends_an_account_is_the_cause_gone_and_no_other_is() -> None:
     gone = {word for word, cause in CAUSES.items() if cause is TelegramCause.GONE}
-    assert gone == TABLE.keys()
+    assert gone == ENDS.keys()
 
 
-@pytest.mark.parametrize("word", TABLE)
+@pytest.mark.parametrize("word", ENDS)
 def test_every_end_says_what_happened_and_what_to_do(word: str) -> None:
     health = health_of(word)
     assert health is not None and health.sentence and health.remedy and word in str(health)
@@ -43,7 +45,7 @@ def test_other_refusals_say_nothing_of_the_account() -> None:
     assert health_of("USER_PRIVACY_RESTRICTED") is None
 
 
-@pytest.mark.parametrize("word", ENDS)
+@pytest.mark.parametrize("word", WAYS)
 async def test_an_end_is_noticed_in_the_middle_of_running(
     word: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -56,7 +58,7 @@ async def test_an_end_is_noticed_in_the_middle_of_running(
         ):
             person = await account.find("bob")
             with caplog.at_level(logging.WARNING):
-                ENDS[word](lab, user)
+                WAYS[word](lab, user)
                 health = await asyncio.wait_for(account.gone(), 15)
                 asked = len(lab.log)
                 with pytest.raises(TelegramRefused) as refused:
@@ -75,7 +77,7 @@ async def test_an_end_is_noticed_at_the_start(word: str) -> None:
     async with Lab() as lab:
         user = lab.add_user("Ann", "+100")
         session = await signed_in(lab, user)
-        ENDS[word](lab, user)
+        WAYS[word](lab, user)
         with pytest.raises(AccountGone) as gone:
             async with Account(settings(lab, session)):
                 pass
@@ -123,15 +125,29 @@ async def test_a_call_goes_on_when_its_account_is_revoked() -> None:
             await asyncio.wait_for(listening, 10)
 
 
-async def test_a_clock_that_is_off_is_corrected_and_told(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+async def test_a_clock_that_is_off_is_corrected() -> None:
     async with Lab() as lab:
         user = lab.add_user("Ann", "+100", "ann")
         account = Account(settings(lab, await signed_in(lab, user)))
         # as if this machine were an hour ahead: our message ids are of a time that is still to come
         account.telethon._sender._state.time_offset = 3600
-        with caplog.at_level(logging.WARNING):
-            async with account:
-                assert (await account.find("ann")).name == "Ann"
+        async with account:
+            assert (await account.find("ann")).name == "Ann"
         assert abs(account.telethon._sender._state.time_offset) <= 1
+
+
+@pytest.mark.parametrize(("offset", "told"), [(90, True), (-31, True), (2, False)])
+async def test_a_clock_that_is_far_off_is_told(
+    offset: int, told: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Lab() as lab:
+        session = await signed_in(lab, lab.add_user("Ann", "+100"))
+        client = new_client(settings(lab, session))
+        await client.connect()
+        watch = Watch(client)
+        client._sender._state.time_offset = offset
+        with caplog.at_level(logging.WARNING):
+            watch.start()
+        await watch.stop()
+        await client.disconnect()
+        assert ("clock is" in caplog.text) is told
