@@ -9,6 +9,7 @@ import typer
 
 from siptg.app.commands.accounts import account, accounts
 from siptg.app.commands.doctor import doctor
+from siptg.app.commands.lab import app as lab
 from siptg.app.commands.login import login, logout
 from siptg.app.commands.shell import EXIT_FAILED, ConfigOption, load_config
 from siptg.app.commands.shell import run as run_to_end
@@ -72,6 +73,7 @@ async def _serve(settings: Config) -> None:
 for command in (login, logout, accounts, doctor):
     app.command()(command)
 app.add_typer(account, name="account")
+app.add_typer(lab, name="lab")
 
 
 def main() -> None:

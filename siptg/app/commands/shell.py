@@ -52,6 +52,7 @@ def run(work: Coroutine[Any, Any, Any]) -> Any:
     from siptg.app.telegram_login import NotLoggedIn
     from siptg.rtp.codecs.opus import LibopusMissing
     from siptg.telegram.account.telethon import NotSignedIn
+    from siptg.telegram.lab.folder import NoLab
     from siptg.telegram.people import TelegramRefused
 
     known = (
@@ -62,6 +63,7 @@ def run(work: Coroutine[Any, Any, Any]) -> Any:
         NotSignedIn,
         TelegramRefused,
         LibopusMissing,
+        NoLab,
         OSError,
     )
     try:

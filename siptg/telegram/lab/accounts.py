@@ -22,7 +22,7 @@ def random_id() -> int:
 
 
 @attrs.define(eq=False)
-class LabUser:
+class LabAccount:
     """A user or a bot of the lab."""
 
     id: int
@@ -41,11 +41,11 @@ class LabUser:
     """Of a bot: it hears which of its results were sent."""
     pts: int = 1
     links: list[Link] = attrs.field(factory=list, repr=False)
-    kept: deque[tuple[int, Any, tuple[LabUser, ...]]] = attrs.field(
+    kept: deque[tuple[int, Any, tuple[LabAccount, ...]]] = attrs.field(
         factory=lambda: deque(maxlen=MOST_KEPT), repr=False
     )
     """(pts, update, people in it): messages and edits, for getDifference."""
-    missed: deque[tuple[Any, tuple[LabUser, ...]]] = attrs.field(
+    missed: deque[tuple[Any, tuple[LabAccount, ...]]] = attrs.field(
         factory=lambda: deque(maxlen=MOST_KEPT), repr=False
     )
     """News of calls that came while no client was connected."""
@@ -54,7 +54,7 @@ class LabUser:
     def is_bot(self) -> bool:
         return bool(self.bot_token)
 
-    def user(self, seen_by: LabUser | None = None) -> tl.User:
+    def user(self, seen_by: LabAccount | None = None) -> tl.User:
         """As another account sees this one."""
         return tl.User(
             self.id,
@@ -72,7 +72,7 @@ class LabUser:
         self.pts += 1
         return self.pts
 
-    def notify(self, update: Any, *people: LabUser, pts: int | None = None) -> None:
+    def notify(self, update: Any, *people: LabAccount, pts: int | None = None) -> None:
         """Tell all clients of the account; what nobody hears now is kept for getDifference."""
         if pts is not None:
             self.kept.append((pts, update, people))

@@ -9,7 +9,7 @@ import attrs
 from telethon.tl import functions as fn
 from telethon.tl import types as tl
 
-from siptg.telegram.lab.accounts import LabUser, random_id
+from siptg.telegram.lab.accounts import LabAccount, random_id
 from siptg.telegram.lab.handlers import handles
 from siptg.telegram.lab.link import Link, Refused
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Device:
     """One sign-in. The lab does not ask what kind of device it is."""
 
-    account: LabUser
+    account: LabAccount
     hash: int = attrs.field(factory=random_id)
     since: datetime = attrs.field(factory=lambda: datetime.now(UTC))
     takes_calls: bool = True
@@ -45,7 +45,7 @@ class Device:
         )
 
 
-def sign_out(lab: Lab, account: LabUser, word: str, but: bytes = b"") -> None:
+def sign_out(lab: Lab, account: LabAccount, word: str, but: bytes = b"") -> None:
     """Every session of an account but that of the key `but` ends; its clients hear `word`."""
     for key_id, entry in lab.keys.items():
         if entry.account is account and key_id != but:
@@ -130,7 +130,7 @@ def set_privacy(link: Link, query: Any) -> tl.account.PrivacyRules:
 
 
 def _privacy(link: Link, key: Any) -> tl.account.PrivacyRules:
-    """Who may call is one fact, `LabUser.calls_forbidden`; all else is only kept."""
+    """Who may call is one fact, `LabAccount.calls_forbidden`; all else is only kept."""
     me = link.me
     rules = link.lab.sign_ins.privacy.get((me.id, type(key)), [_ALL()])
     if isinstance(key, tl.InputPrivacyKeyPhoneCall):

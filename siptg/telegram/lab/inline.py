@@ -9,7 +9,7 @@ import attrs
 from telethon.tl import functions as fn
 from telethon.tl import types as tl
 
-from siptg.telegram.lab.accounts import LabUser, random_id
+from siptg.telegram.lab.accounts import LabAccount, random_id
 from siptg.telegram.lab.chats import Stored, change, deliver
 from siptg.telegram.lab.handlers import handles
 from siptg.telegram.lab.link import Link, Refused
@@ -21,8 +21,8 @@ DC = 2
 
 @attrs.define(eq=False)
 class Query:
-    bot: LabUser
-    asker: LabUser
+    bot: LabAccount
+    asker: LabAccount
     answered: asyncio.Future[list[Any]]
     results: dict[str, Any] = attrs.field(factory=dict)
 
@@ -30,7 +30,7 @@ class Query:
 @attrs.define(eq=False)
 class Inline:
     queries: dict[int, Query] = attrs.field(factory=dict)
-    presses: dict[int, tuple[LabUser, asyncio.Future[Any]]] = attrs.field(factory=dict)
+    presses: dict[int, tuple[LabAccount, asyncio.Future[Any]]] = attrs.field(factory=dict)
 
 
 def _inline_id(stored: Stored, number: int) -> tl.InputBotInlineMessageID:

@@ -8,7 +8,7 @@ from typing import Any
 from telethon.tl import functions as fn
 from telethon.tl import types as tl
 
-from siptg.telegram.lab.accounts import LabUser
+from siptg.telegram.lab.accounts import LabAccount
 from siptg.telegram.lab.handlers import handles
 from siptg.telegram.lab.link import Link, Refused
 
@@ -88,6 +88,6 @@ def get_difference(link: Link, query: Any) -> Any:
         return tl.updates.DifferenceEmpty(datetime.now(UTC), 0)
     messages = [u.message for u, _ in kept if isinstance(u, tl.UpdateNewMessage)]
     others = [u for u, _ in kept if not isinstance(u, tl.UpdateNewMessage)]
-    people: set[LabUser] = {person for _, group in kept for person in group}
+    people: set[LabAccount] = {person for _, group in kept for person in group}
     users = [person.user(me) for person in people]
     return tl.updates.Difference(messages, [], others, [], users, me.state())
