@@ -14,18 +14,24 @@ from siptg.telegram.account.health import ENDS, AccountGone, AccountState, healt
 from siptg.telegram.account.telethon import new_client
 from siptg.telegram.account.watch import Watch
 from siptg.telegram.call import events
-from siptg.telegram.lab import Lab, LabUser
+from siptg.telegram.lab import Lab, LabAccount
 from siptg.telegram.people import TelegramCause, TelegramRefused
 from siptg.telegram.refusals import CAUSES
 from tests.support.lab import settings, signed_in
 
-WAYS: dict[str, Callable[[Lab, LabUser], None]] = {
+
+def _forget_keys(lab: Lab, user: LabAccount) -> None:
+    lab.keys.clear()
+    lab.drop(user)
+
+
+WAYS: dict[str, Callable[[Lab, LabAccount], None]] = {
     "SESSION_REVOKED": lambda lab, user: lab.revoke(user),
     "SESSION_EXPIRED": lambda lab, user: lab.revoke(user, "SESSION_EXPIRED"),
     "AUTH_KEY_UNREGISTERED": lambda lab, user: lab.revoke(user, "AUTH_KEY_UNREGISTERED"),
     "USER_DEACTIVATED_BAN": lambda lab, user: lab.ban(user),
     "USER_DEACTIVATED": lambda lab, user: lab.delete(user),
-    "AUTH_KEY_NOT_FOUND": lambda lab, user: (lab.keys.clear(), lab.drop(user))[1],
+    "AUTH_KEY_NOT_FOUND": _forget_keys,
 }
 
 

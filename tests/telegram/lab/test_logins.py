@@ -23,7 +23,7 @@ from siptg.telegram.account.sign_in import (
     who_is,
 )
 from siptg.telegram.account.survey import Who, visit
-from siptg.telegram.lab import Lab, LabUser
+from siptg.telegram.lab import Lab, LabAccount
 from siptg.telegram.lab.password import Exchange, Password
 from siptg.telegram.people import TelegramRefused
 from tests.support.lab import settings, signed_in
@@ -59,7 +59,7 @@ async def lab() -> AsyncIterator[Lab]:
         yield made
 
 
-def ann(lab: Lab) -> LabUser:
+def ann(lab: Lab) -> LabAccount:
     return lab.accounts[1001]
 
 
