@@ -35,6 +35,7 @@ class End:
         self.said: list[bytes] = []
         self.alter: Callable[[bytes], bytes | None] = lambda text: text
         self.other: End
+        self.clock: MediaClock
         self.hears = True
         """What comes by signalling."""
         self.audio = CallAudio(opus=opus)
@@ -120,7 +121,7 @@ async def two_ends(
         given = clock if talking else None
         a = End(caller=True, hz=440, clock=given, opus=opus, addresses=addresses)
         b = End(caller=False, hz=880, clock=given, opus=opus, addresses=addresses)
-        a.other, b.other = b, a
+        a.other, b.other, a.clock, b.clock = b, a, clock, clock
         try:
             a.media.start()
             b.media.start()
