@@ -21,7 +21,7 @@ from telethon.tl import types as tl
 from telethon.tl.core import TLMessage
 from telethon.tl.tlobject import TLObject
 
-from siptg.telegram.lab import calls, chats, inline, sign_in  # noqa: F401  (they register handlers)
+from siptg.telegram.lab import calls, chats, devices, inline, sign_in  # noqa: F401  (they register)
 from siptg.telegram.lab.accounts import LabAccount
 from siptg.telegram.lab.calls import Calls
 from siptg.telegram.lab.chats import Chats
@@ -29,6 +29,8 @@ from siptg.telegram.lab.handlers import HANDLERS
 from siptg.telegram.lab.handshake import Handshake
 from siptg.telegram.lab.inline import Inline
 from siptg.telegram.lab.link import Link, Refused
+from siptg.telegram.lab.logins import SignIns
+from siptg.telegram.lab.password import Password
 from siptg.telegram.lab.session import Session
 from siptg.telegram.lab.wire import Wire
 from siptg.telegram.server import Server
@@ -79,6 +81,7 @@ class Lab:
         self.counters: Counter[str] = Counter()
         self.log: deque[LogEntry] = deque(maxlen=MOST_LOGGED)
         self.chats, self.inline, self.calls = Chats(), Inline(), Calls()
+        self.sign_ins = SignIns()
         self.refusals: dict[tuple[int, type], deque[Refused]] = {}
         self._host = host
         self._ids = itertools.count(1001)
@@ -143,6 +146,26 @@ class Lab:
         """Answer the next queries of that kind by an error."""
         waiting = self.refusals.setdefault((account.id, query), deque())
         waiting.extend(Refused(code, text) for _ in range(times))
+
+    def set_password(self, account: LabAccount, text: str, hint: str = "") -> None:
+        """Two-step password from now on; an empty text takes it away."""
+        self.sign_ins.passwords.pop(account.id, None)
+        if text:
+            self.sign_ins.passwords[account.id] = Password.of(text, hint)
+
+    def revoke(self, account: LabAccount, word: str = "SESSION_REVOKED") -> None:
+        """End all its sessions, as their owner can on another device."""
+        devices.sign_out(self, account, word)
+
+    def ban(self, account: LabAccount) -> None:
+        """As Telegram does with spammers: its sessions end, its number is refused."""
+        self.sign_ins.banned.add(account.id)
+        devices.sign_out(self, account, "USER_DEACTIVATED_BAN")
+
+    def delete(self, account: LabAccount) -> None:
+        """The account is no more: nobody finds it, its sessions end."""
+        self.accounts.pop(account.id, None)
+        devices.sign_out(self, account, "USER_DEACTIVATED")
 
     # connections
 
