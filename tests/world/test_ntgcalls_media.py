@@ -42,7 +42,7 @@ async def test_each_sees_that_the_other_is_muted(version: str, outgoing: bool) -
 
 async def test_she_hears_us_in_longer_packets() -> None:
     opus = OpusSettings(60, pauses=True)
-    async with talking(Engine, "9.0.0", outgoing=True, opus=opus) as (call, olga, told, ear):
+    async with talking(Engine, "9.0.0", outgoing=True, opus=opus) as (call, olga, _told, ear):
         await asyncio.gather(we_hear_her(ear), olga.engine.hears(440))
         before = call.audio.packets_sent
         await asyncio.sleep(1.2)
@@ -63,7 +63,7 @@ def recorded(call: TelegramCall, frames: list[Frame]) -> None:
 async def test_in_bad_weather_the_tone_is_heard_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     """5 % lost, 50 ms of jitter, out of order, both ways."""
     with bad_weather(monkeypatch, ours=1):
-        async with talking(Engine, "9.0.0", outgoing=True) as (call, olga, told, ear):
+        async with talking(Engine, "9.0.0", outgoing=True) as (call, olga, _told, ear):
             await asyncio.gather(we_hear_her(ear), olga.engine.hears(440))
             await asyncio.sleep(1)
             frames: list[Frame] = []
@@ -151,7 +151,7 @@ async def test_without_any_network_the_call_waits_for_a_new_one() -> None:
 
 async def test_a_restart_that_she_does_not_answer_moves_the_sound() -> None:
     """An ntgcalls that has called says nothing to our new credentials, and goes on."""
-    async with talking(Engine, "9.0.0", outgoing=False) as (call, olga, told, ear):
+    async with talking(Engine, "9.0.0", outgoing=False) as (call, olga, _told, ear):
         await asyncio.gather(we_hear_her(ear), olga.engine.hears(440))
         media = call._media
         assert media is not None
