@@ -17,6 +17,8 @@ from siptg.telegram.media.opus import OpusSettings
 from siptg.telegram.signalling.versions import VERSIONS
 
 LOOPBACK = ("127.0.0.1",)
+EAR = 0.4
+"""Seconds that are listened to."""
 
 
 class End:
@@ -36,10 +38,11 @@ class End:
         self.said: list[bytes] = []
         self.alter: Callable[[bytes], bytes | None] = lambda text: text
         self.other: End
+        self.clock: MediaClock
         self.hears = True
         """What comes by signalling."""
         self.audio = CallAudio(opus=opus)
-        self.ear = Ear(self.audio.rate)
+        self.ear = Ear(self.audio.rate, EAR)
         self._tone = sound(f"tone:{hz:g}/600000", self.audio.rate)
         self.media = CallMedia(
             self.audio,
@@ -97,10 +100,10 @@ async def both_hear(a: End, b: End, seconds: float = 8.0) -> None:
     """Until each hears the tone that the other says: A 440 Hz, B 880."""
 
     def hears(end: End, hz: float) -> bool:
-        return end.ear.full and abs(end.ear.hz() - hz) < 3
+        return end.ear.full and abs(end.ear.hz() - hz) < 5
 
     for end in (a, b):
-        end.ear = Ear(end.audio.rate)
+        end.ear = Ear(end.audio.rate, EAR)
     await until(
         lambda: hears(a, 880) and hears(b, 440),
         seconds,
@@ -123,7 +126,7 @@ async def two_ends(
         about: dict[str, Any] = {"clock": given, "opus": opus, "addresses": addresses}
         a = End(caller=True, hz=440, version=version, **about)
         b = End(caller=False, hz=880, version=version, **about)
-        a.other, b.other = b, a
+        a.other, b.other, a.clock, b.clock = b, a, clock, clock
         try:
             a.media.start()
             b.media.start()
