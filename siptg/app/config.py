@@ -16,6 +16,7 @@ from cattrs.errors import ClassValidationError
 
 from siptg.sip.errors import SipError
 from siptg.sip.uri import Uri
+from siptg.telegram.media.servers import RelayServer, relay_server
 from siptg.telegram.signalling import versions
 
 DEFAULT_PATH = Path("siptg.toml")
@@ -37,6 +38,27 @@ class ServerConfig:
 
 
 @attrs.frozen
+class RelayConfig:
+    """A STUN or TURN server of our own, beside Telegram's."""
+
+    uri: str
+    """`stun:HOST`, `turn:HOST:PORT`, `turn:HOST:PORT?transport=tcp` or `turns:HOST:PORT` (TLS)."""
+    username: str = ""
+    password: str = attrs.field(default="", repr=False)
+    verify: bool = True
+    """Whether the certificate of a `turns` server must be good for its host."""
+    ca_file: str = ""
+    """Authorities for that, PEM; left out, those of the system."""
+
+    def server(self) -> RelayServer:
+        """ValueError in words for whoever wrote it."""
+        ca_file = self.ca_file
+        return relay_server(
+            self.uri, self.username, self.password, verify=self.verify, ca_file=ca_file
+        )
+
+
+@attrs.frozen
 class TelegramConfig:
     """The phone account's and the bot's way into Telegram (https://my.telegram.org)."""
 
@@ -49,6 +71,11 @@ class TelegramConfig:
     ice_addresses: tuple[str, ...] | None = None
     """Local addresses for calls' media; left out, all but loopback."""
     server: ServerConfig | None = None
+    p2p: bool = True
+    """Whether sound may go straight to the other end where Telegram allows it; otherwise relays
+    only, and no address of this machine is told.
+    """
+    relays: tuple[RelayConfig, ...] = ()
 
 
 @attrs.frozen
@@ -146,6 +173,13 @@ def _check(config: Config) -> list[str]:
         found.append("lines: at least one [[lines]] table expected")
     if strange := versions.unknown(config.telegram.versions):
         found.append(f"telegram.versions: {strange}")
+    for n, relay in enumerate(config.telegram.relays):
+        try:
+            relay.server()
+        except ValueError as error:
+            found.append(f"telegram.relays[{n}]: {error}")
+        if relay.ca_file and not Path(relay.ca_file).is_file():
+            found.append(f"telegram.relays[{n}].ca_file: there is no file {relay.ca_file}")
     names = [line.name for line in config.lines]
     found += [f"lines: two lines are named {n!r}" for n in {n for n in names if names.count(n) > 1}]
     for n, line in enumerate(config.lines):

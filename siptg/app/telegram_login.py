@@ -33,6 +33,8 @@ def settings_of(config: TelegramConfig, session: str = "") -> TelegramSettings:
         server=server,
         versions=config.versions,
         ice_addresses=config.ice_addresses,
+        p2p=config.p2p,
+        relays=tuple(relay.server() for relay in config.relays),
     )
 
 

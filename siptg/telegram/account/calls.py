@@ -176,6 +176,8 @@ class CallDesk:
             addresses=self._settings.ice_addresses,
             clock=self._clock,
             over=self._forget,
+            relays=self._settings.relays,
+            p2p=self._settings.p2p,
         )
 
     def _know(self, call_id: int, commitment: bytes) -> None:

@@ -20,7 +20,7 @@ from siptg.rtp.keys.srtp import SrtpError, SrtpSession
 from siptg.rtp.wire import Poller
 from siptg.telegram.media.audio import CallAudio
 from siptg.telegram.media.ice import CallIce, IcePath, Media
-from siptg.telegram.media.servers import RelayServer
+from siptg.telegram.media.servers import Reflector, RelayServer
 from siptg.telegram.signalling.negotiation import (
     Agreed,
     Candidates,
@@ -97,6 +97,8 @@ class CallMedia:
         servers: Sequence[RelayServer],
         p2p: bool,
         poller: Poller | None = None,
+        reflectors: Sequence[Reflector] = (),
+        fixed_tags: bool = False,
     ) -> None:
         """`send` takes messages for the other end's engine; `poller` is the beat's: it empties
         the call's sockets once the call stands.
@@ -105,6 +107,7 @@ class CallMedia:
         self._poller = poller
         self._audio, self._send, self._events = audio, send, events
         self._caller, self._addresses, self._servers, self._p2p = caller, addresses, servers, p2p
+        self._reflectors, self._fixed_tags = reflectors, fixed_tags
         self._path = IcePath(self._new_ice())
         self._dtls = _RawDtls(self._path, [certificate()])  # type: ignore[arg-type]
         self._dtls.on_rtp, self._dtls.on_rtcp = audio.receive, audio.receive_rtcp
@@ -122,8 +125,18 @@ class CallMedia:
 
     def _new_ice(self) -> CallIce:
         return CallIce(
-            caller=self._caller, addresses=self._addresses, servers=self._servers, p2p=self._p2p
+            caller=self._caller,
+            addresses=self._addresses,
+            servers=self._servers,
+            p2p=self._p2p,
+            reflectors=self._reflectors,
+            fixed_tags=self._fixed_tags,
+            late=self._trickle,
         )
+
+    def _trickle(self, ice: CallIce, lines: tuple[str, ...]) -> None:
+        for message in self._negotiation.trickle(lines):
+            self._send(message)
 
     def start(self) -> None:
         self._do(self._run(), "media")

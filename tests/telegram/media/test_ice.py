@@ -187,7 +187,7 @@ def test_whatever_comes_nothing_raises(datagrams: list[bytes]) -> None:
         ice.remote_username, ice.remote_password = "them", "secret" * 4
         for data in datagrams:
             if data:
-                ice._ports[0]._received(data, ("127.0.0.1", 9), 0.0)
+                ice._ports[0].take(data, ("127.0.0.1", 9), 0.0)
         await ice.close()
 
     asyncio.run(receive())
