@@ -16,6 +16,7 @@ from siptg.telegram.lab.reflector import LabReflector
 from siptg.telegram.media import gathering, ice
 from siptg.telegram.media.ice import CallIce
 from siptg.telegram.media.ports import HostPort
+from siptg.telegram.media.reflector import ReflectorPort
 from siptg.telegram.media.servers import Reflector, RelayServer
 from siptg.telegram.media.targets import MOST_PAIRS, MOST_REMOTE
 from tests.support.background import open_files
@@ -333,30 +334,25 @@ async def test_after_the_end_no_socket_task_or_timer_is_left() -> None:
         await asyncio.sleep(0)
         files, tasks = open_files(), asyncio.all_tasks()
         with Silent() as dead:
-            within = RelayServer(*dead, True, True, "u", "p")
+            turn = RelayServer(*dead, True, True, "u", "p")
             three = (
                 relay.seen_by(1, tag=TAG),
                 relay.seen_by(2, tcp=True, tag=TAG),
                 Reflector(3, *dead, TAG, False),
             )
-            ends = [
-                an_end(*three, caller=n == 0, p2p=True, servers=(told, within)) for n in range(2)
-            ]
+            ends = [an_end(*three, caller=n == 0, p2p=True, servers=(told, turn)) for n in range(2)]
             async with joined(*ends):
                 assert len(open_files()) > len(files)
+                ports = [port for end in ends for port in end._ports]
         for _ in range(10):
             await asyncio.sleep(0)
         assert asyncio.all_tasks() == tasks
         async with asyncio.timeout(WITHIN):
             while open_files() - files:  # the lab's ends of TCP
                 await asyncio.sleep(0.01)
-        assert all(port.is_closing() for end in ends for port in end._ports)
-        assert not any(
-            port._timer and not port._timer.cancelled()  # type: ignore[attr-defined]
-            for end in ends
-            for port in end._ports
-            if hasattr(port, "_timer")
-        )
+        timers = [port._timer for port in ports if isinstance(port, ReflectorPort)]
+        assert len(timers) == 4 and all(port.is_closing() for port in ports)
+        assert all(timer is not None and timer.cancelled() for timer in timers)
         async with asyncio.timeout(WITHIN):
             while relay._streams:
                 await asyncio.sleep(0.01)
