@@ -15,7 +15,7 @@ from siptg.app.demo.user import Talking, next_call
 from siptg.rtp.clock import MediaClock
 from siptg.telegram.account.sign_in import sign_in, sign_in_bot
 from siptg.telegram.lab import Lab
-from siptg.telegram.lab.person import LabPerson
+from siptg.telegram.lab.user import LabUser
 from siptg.telegram.people import Person
 from siptg.telegram.settings import TelegramSettings
 
@@ -31,7 +31,7 @@ def say(**line: Any) -> None:
 class User:
     """One who sends 100, is called back, talks for a second, hangs up."""
 
-    def __init__(self, person: LabPerson, phone: Person, clock: MediaClock) -> None:
+    def __init__(self, person: LabUser, phone: Person, clock: MediaClock) -> None:
         self._person, self._phone, self._clock = person, phone, clock
 
     async def call(self) -> float:
@@ -74,7 +74,7 @@ async def main(users: int) -> None:
         people = []
         for n in range(users):
             record = lab.add_user(f"User {n}", f"+2{n:04}", f"user{n}")
-            person = await stack.enter_async_context(LabPerson(lab, record, LOOPBACK))
+            person = await stack.enter_async_context(LabUser(lab, record, LOOPBACK))
             people.append(User(person, await person.find(PHONE_NAME), clock))
         server = lab.server
         say(

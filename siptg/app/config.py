@@ -71,6 +71,10 @@ class TelegramConfig:
     ice_addresses: tuple[str, ...] | None = None
     """Local addresses for calls' media; left out, all but loopback."""
     server: ServerConfig | None = None
+    account: str = "phone account"
+    """Name of the session that makes the calls (`siptg login --name`)."""
+    bot: str = "bot"
+    """Name of the session that shows cards."""
     p2p: bool = True
     """Whether sound may go straight to the other end where Telegram allows it; otherwise relays
     only, and no address of this machine is told.

@@ -21,7 +21,7 @@ from siptg.app.demo.user import Talking, next_call
 from siptg.rtp.clock import MediaClock
 from siptg.sip.registration import RegistrationState
 from siptg.telegram.lab import Lab
-from siptg.telegram.lab.person import LabPerson
+from siptg.telegram.lab.user import LabUser
 
 pytestmark = pytest.mark.world
 
@@ -150,7 +150,7 @@ async def test_an_invite_from_nowhere_gets_no_answer(tmp_path: Path) -> None:
 async def test_a_stranger_gets_one_hint_and_no_call(tmp_path: Path) -> None:
     async with house(tmp_path) as on:
         eve_user = on.lab.add_user("Eve", "+10000009", "eve")
-        async with LabPerson(on.lab, eve_user, ("127.0.0.1",)) as eve:
+        async with LabUser(on.lab, eve_user, ("127.0.0.1",)) as eve:
             chat = await eve.find(PHONE_NAME)
             for _ in range(3):
                 await eve.write(chat, "100")
@@ -215,7 +215,7 @@ async def test_ctrl_c_ends_the_call_unregisters_and_exits_within_five_seconds(
         running = await asyncio.create_subprocess_exec(
             *command, "run", "--config", str(path), stdout=pipe, stderr=pipe
         )
-        async with LabPerson(lab, user, ("127.0.0.1",)) as ann:
+        async with LabUser(lab, user, ("127.0.0.1",)) as ann:
             assert running.stderr is not None
             begun = await asyncio.wait_for(running.stderr.readuntil(b"running with"), 20)
             mark = pbx.mark()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from siptg.telegram.account.sign_in import sign_in, sign_in_bot
-from siptg.telegram.lab import Lab, LabUser
+from siptg.telegram.lab import Lab, LabAccount
 from siptg.telegram.settings import TelegramSettings
 
 LOOPBACK = ("127.0.0.1",)
@@ -17,7 +17,7 @@ def settings(
     )
 
 
-async def signed_in(lab: Lab, user: LabUser) -> str:
+async def signed_in(lab: Lab, user: LabAccount) -> str:
     """A session of a user or bot."""
     if user.is_bot:
         return await sign_in_bot(settings(lab), user.bot_token)

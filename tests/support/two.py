@@ -14,7 +14,7 @@ from siptg.telegram.account.client import Account
 from siptg.telegram.call import events
 from siptg.telegram.call.call import TelegramCall
 from siptg.telegram.call.times import CallTimes
-from siptg.telegram.lab import Lab, LabUser
+from siptg.telegram.lab import Lab, LabAccount
 from tests.support.lab import settings, signed_in
 
 E = TypeVar("E", bound=events.CallEvent)
@@ -25,8 +25,8 @@ class Two:
     """Ann has the lower number."""
 
     lab: Lab
-    ann_user: LabUser
-    bob_user: LabUser
+    ann_user: LabAccount
+    bob_user: LabAccount
     ann: Account
     bob: Account
     clock: MediaClock

@@ -18,7 +18,7 @@ from siptg.telegram.account.sign_in import sign_in
 from siptg.telegram.call import events
 from siptg.telegram.call.call import TelegramCall
 from siptg.telegram.call.events import Answered, Ended, Ringing
-from siptg.telegram.lab import Lab, LabUser
+from siptg.telegram.lab import Lab, LabAccount
 from siptg.telegram.people import TelegramCause
 from siptg.telegram.settings import TelegramSettings
 from tests.world.ntg_user import VERSIONS, NtgUser
@@ -32,7 +32,7 @@ WITHIN = 15.0
 @attrs.frozen
 class Scene:
     lab: Lab
-    us: LabUser
+    us: LabAccount
     account: Account
     olga: NtgUser
     clock: MediaClock

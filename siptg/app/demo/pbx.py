@@ -30,7 +30,9 @@ REPORT_EVERY = 0.25
 class Pbx:
     """Lets users register and call 100; calls users itself."""
 
-    def __init__(self, users: dict[str, str], say: Any) -> None:
+    def __init__(
+        self, users: dict[str, str], say: Any, listen: tuple[str, int] = ("127.0.0.1", 0)
+    ) -> None:
         self._ids = Ids()
         self._registrar = Registrar()
         self._guard = Digest(REALM, users.get, self._ids)
@@ -38,7 +40,7 @@ class Pbx:
         self._calls: set[Call] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self.phone = Phone(
-            listen=("127.0.0.1", 0), guard=self._guard, registrar=self._registrar, ids=self._ids
+            listen=listen, guard=self._guard, registrar=self._registrar, ids=self._ids
         )
 
     async def serve(self) -> None:

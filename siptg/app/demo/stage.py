@@ -22,8 +22,8 @@ from siptg.app.service import Service
 from siptg.app.store import Seal, SqlStore
 from siptg.app.telegram_login import log_in
 from siptg.rtp.clock import MediaClock
-from siptg.telegram.lab import Lab, LabUser
-from siptg.telegram.lab.person import LabPerson
+from siptg.telegram.lab import Lab, LabAccount
+from siptg.telegram.lab.user import LabUser
 
 LOOPBACK = ("127.0.0.1",)
 PHONE_NAME, USER_NAME, BOT_NAME = "siptg_phone", "ann", "siptg_cards_bot"
@@ -37,9 +37,9 @@ class Stage:
     lab: Lab
     pbx: PbxProcess
     service: Service
-    ann: LabPerson
+    ann: LabUser
     clock: MediaClock
-    user: LabUser
+    user: LabAccount
     sip: list[Step] = attrs.field(factory=list)
 
     def trace(self, sign: str, at: float, remote: tuple[str, int], data: bytes) -> None:
@@ -78,7 +78,7 @@ async def stage(
         config = change(_config(folder, lab, pbx.address))
         tell("signing the phone account in")
         await _sign_in(config, lab)
-        async with LabPerson(lab, user, LOOPBACK) as ann, Service(config) as service:
+        async with LabUser(lab, user, LOOPBACK) as ann, Service(config) as service:
             made = Stage(lab, pbx, service, ann, clock, user)
             for line in service.lines:
                 line.phone.agent.trace = made.trace

@@ -11,7 +11,7 @@ from siptg.rtp.sounds.goertzel import Ear
 from siptg.rtp.sounds.tones import tone
 from siptg.telegram.call.call import TelegramCall
 from siptg.telegram.call.events import Answered, Ended
-from siptg.telegram.lab.person import LabPerson
+from siptg.telegram.lab.user import LabUser
 
 RATE = 8000
 
@@ -56,7 +56,7 @@ class Talking:
         self.call.audio.write(next(self._said))
 
 
-async def next_call(person: LabPerson, clock: MediaClock, seconds: float) -> Talking:
+async def next_call(person: LabUser, clock: MediaClock, seconds: float) -> Talking:
     """Her phone rings; TimeoutError where it does not."""
     async with asyncio.timeout(seconds):
         call = await anext(person.calls())

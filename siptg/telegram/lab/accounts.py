@@ -22,7 +22,7 @@ def random_id() -> int:
 
 
 @attrs.define(eq=False)
-class LabUser:
+class LabAccount:
     """A user or a bot of the lab."""
 
     id: int
@@ -35,13 +35,17 @@ class LabUser:
     """Privacy: nobody may call."""
     blocked: set[int] = attrs.field(factory=set)
     """Ids of whom this user has blocked."""
+    inline: bool = True
+    """Of a bot: its inline mode is on."""
+    inline_feedback: bool = True
+    """Of a bot: it hears which of its results were sent."""
     pts: int = 1
     links: list[Link] = attrs.field(factory=list, repr=False)
-    kept: deque[tuple[int, Any, tuple[LabUser, ...]]] = attrs.field(
+    kept: deque[tuple[int, Any, tuple[LabAccount, ...]]] = attrs.field(
         factory=lambda: deque(maxlen=MOST_KEPT), repr=False
     )
     """(pts, update, people in it): messages and edits, for getDifference."""
-    missed: deque[tuple[Any, tuple[LabUser, ...]]] = attrs.field(
+    missed: deque[tuple[Any, tuple[LabAccount, ...]]] = attrs.field(
         factory=lambda: deque(maxlen=MOST_KEPT), repr=False
     )
     """News of calls that came while no client was connected."""
@@ -50,7 +54,7 @@ class LabUser:
     def is_bot(self) -> bool:
         return bool(self.bot_token)
 
-    def user(self, seen_by: LabUser | None = None) -> tl.User:
+    def user(self, seen_by: LabAccount | None = None) -> tl.User:
         """As another account sees this one."""
         return tl.User(
             self.id,
@@ -61,21 +65,23 @@ class LabUser:
             username=self.username,
             phone=self.phone or None,
             bot_info_version=1 if self.is_bot else None,
-            bot_inline_placeholder="…" if self.is_bot else None,
+            bot_inline_placeholder="…" if self.is_bot and self.inline else None,
         )
 
     def next_pts(self) -> int:
         self.pts += 1
         return self.pts
 
-    def notify(self, update: Any, *people: LabUser, pts: int | None = None) -> None:
+    def notify(self, update: Any, *people: LabAccount, pts: int | None = None) -> None:
         """Tell all clients of the account; what nobody hears now is kept for getDifference."""
         if pts is not None:
             self.kept.append((pts, update, people))
         elif not self.links and isinstance(update, tl.UpdatePhoneCall):
             self.missed.append((update, people))
+        ring = isinstance(getattr(update, "phone_call", None), tl.PhoneCallRequested)
         for link in list(self.links):
-            link.push(update, people)
+            if not ring or link.takes_calls:
+                link.push(update, people)
 
     def state(self) -> tl.updates.State:
         return tl.updates.State(self.pts, 0, datetime.now(UTC), 0, 0)

@@ -13,7 +13,7 @@ import attrs
 from telethon.tl import functions as fn
 from telethon.tl import types as tl
 
-from siptg.telegram.lab.accounts import LabUser, random_id
+from siptg.telegram.lab.accounts import LabAccount, random_id
 from siptg.telegram.lab.handlers import handles
 from siptg.telegram.lab.handshake import GENERATOR, PRIME
 from siptg.telegram.lab.link import Link, Refused
@@ -29,8 +29,8 @@ MOST_CALLS, LARGEST_SIGNAL = 10_000, 128 * 1024
 class Call:
     id: int
     access_hash: int
-    caller: LabUser
-    callee: LabUser
+    caller: LabAccount
+    callee: LabAccount
     g_a_hash: bytes
     offered: Any
     random: int
@@ -56,10 +56,10 @@ class Call:
         at = datetime.now(UTC) if received else None
         return tl.PhoneCallWaiting(*self.head(), self.agreed or self.offered, receive_date=at)
 
-    def tell(self, account: LabUser, value: Any) -> None:
+    def tell(self, account: LabAccount, value: Any) -> None:
         account.notify(tl.UpdatePhoneCall(value), self.caller, self.callee)
 
-    def tell_device(self, account: LabUser, update: Any) -> None:
+    def tell_device(self, account: LabAccount, update: Any) -> None:
         """The device that is in the call; where that is gone, all that the account has."""
         link = self.caller_link if account is self.caller else self.callee_link
         if link is not None and link in account.links:
@@ -86,7 +86,7 @@ class Calls:
     custom_parameters: str = ""
     """JSON of switches for each call."""
 
-    def of(self, account: LabUser) -> Call | None:
+    def of(self, account: LabAccount) -> Call | None:
         """The call that an account is in, if it was answered."""
         alive = (c for c in self.by_id.values() if c.state in ("accepted", "on"))
         return next((c for c in alive if account in (c.caller, c.callee)), None)
@@ -105,7 +105,7 @@ def _find(link: Link, peer: Any, *states: str) -> Call:
     return call
 
 
-def _end(call: Call, reason: Any, duration: int | None, but: LabUser | None = None) -> Any:
+def _end(call: Call, reason: Any, duration: int | None, but: LabAccount | None = None) -> Any:
     """Over for everybody; `but` learns it as a result."""
     call.state = "over"
     if call.timer is not None:

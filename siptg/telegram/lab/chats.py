@@ -12,7 +12,7 @@ import attrs
 from telethon.tl import functions as fn
 from telethon.tl import types as tl
 
-from siptg.telegram.lab.accounts import LabUser, random_id
+from siptg.telegram.lab.accounts import LabAccount, random_id
 from siptg.telegram.lab.handlers import handles
 from siptg.telegram.lab.link import Link, Refused
 
@@ -23,9 +23,9 @@ MOST_MESSAGES, LONGEST = 10_000, 4096
 class Stored:
     """One message and its two copies."""
 
-    sender: LabUser
-    to: LabUser
-    via: LabUser | None
+    sender: LabAccount
+    to: LabAccount
+    via: LabAccount | None
     copies: dict[int, Any]
     """Owner's id → the message as the owner has it."""
     inline_hash: int = attrs.field(factory=random_id)
@@ -43,12 +43,12 @@ class Chats:
 
 def deliver(
     link: Link,
-    to: LabUser,
+    to: LabAccount,
     text: str,
     random: int,
     *,
     markup: Any = None,
-    via: LabUser | None = None,
+    via: LabAccount | None = None,
 ) -> tl.Updates:
     """A message from the link's account."""
     chats, sender = link.lab.chats, link.me

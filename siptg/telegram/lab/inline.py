@@ -9,7 +9,7 @@ import attrs
 from telethon.tl import functions as fn
 from telethon.tl import types as tl
 
-from siptg.telegram.lab.accounts import LabUser, random_id
+from siptg.telegram.lab.accounts import LabAccount, random_id
 from siptg.telegram.lab.chats import Stored, change, deliver
 from siptg.telegram.lab.handlers import handles
 from siptg.telegram.lab.link import Link, Refused
@@ -21,8 +21,8 @@ DC = 2
 
 @attrs.define(eq=False)
 class Query:
-    bot: LabUser
-    asker: LabUser
+    bot: LabAccount
+    asker: LabAccount
     answered: asyncio.Future[list[Any]]
     results: dict[str, Any] = attrs.field(factory=dict)
 
@@ -30,7 +30,7 @@ class Query:
 @attrs.define(eq=False)
 class Inline:
     queries: dict[int, Query] = attrs.field(factory=dict)
-    presses: dict[int, tuple[LabUser, asyncio.Future[Any]]] = attrs.field(factory=dict)
+    presses: dict[int, tuple[LabAccount, asyncio.Future[Any]]] = attrs.field(factory=dict)
 
 
 def _inline_id(stored: Stored, number: int) -> tl.InputBotInlineMessageID:
@@ -43,6 +43,8 @@ async def ask_bot(link: Link, query: Any) -> tl.messages.BotResults:
     bot, me, inline = link.find(query.bot), link.me, link.lab.inline
     if not bot.is_bot:
         raise Refused(400, "BOT_INVALID")
+    if not bot.inline:
+        raise Refused(400, "BOT_INLINE_DISABLED")
     number, loop = random_id(), asyncio.get_running_loop()
     asked = inline.queries[number] = Query(bot, me, loop.create_future())
     if len(inline.queries) > 1000:
@@ -91,7 +93,8 @@ def send_result(link: Link, query: Any) -> tl.Updates:
     update = tl.UpdateBotInlineSend(
         link.me.id, asked.bot.username or "", query.id, msg_id=_inline_id(stored, number)
     )
-    asked.bot.notify(update, link.me)
+    if asked.bot.inline_feedback:
+        asked.bot.notify(update, link.me)
     return sent
 
 

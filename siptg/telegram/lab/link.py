@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 from telethon.tl import types as tl
 
-from siptg.telegram.lab.accounts import LabUser
+from siptg.telegram.lab.accounts import LabAccount
 from siptg.telegram.lab.session import Session
 from siptg.telegram.lab.wire import Wire
 
@@ -29,23 +29,30 @@ class Link:
     lab: Lab
     wire: Wire
     session: Session
-    account: LabUser | None = None
+    account: LabAccount | None = None
 
     @property
-    def me(self) -> LabUser:
+    def me(self) -> LabAccount:
         if self.account is None:
-            raise Refused(401, "AUTH_KEY_UNREGISTERED")
+            word = self.lab.sign_ins.ended.get(self.session.key_id, "AUTH_KEY_UNREGISTERED")
+            raise Refused(401, word)
         return self.account
+
+    @property
+    def takes_calls(self) -> bool:
+        """Whether this device rings."""
+        device = self.lab.sign_ins.devices.get(self.session.key_id)
+        return device is None or device.takes_calls
 
     def send(self, payload: bytes) -> None:
         self.wire.write(payload)
 
-    def push(self, update: Any, people: tuple[LabUser, ...]) -> None:
+    def push(self, update: Any, people: tuple[LabAccount, ...]) -> None:
         users = [person.user(self.account) for person in people]
         body = bytes(tl.Updates([update], users, [], datetime.now(UTC), 0))
         self.send(self.session.seal(body, reply=False))
 
-    def attach(self, account: LabUser) -> None:
+    def attach(self, account: LabAccount) -> None:
         """This connection speaks for the account from now on, and so does its auth key."""
         self.detach()
         self.account = account
@@ -57,7 +64,7 @@ class Link:
             self.account.links.remove(self)
         self.account = None
 
-    def find(self, peer: Any) -> LabUser:
+    def find(self, peer: Any) -> LabAccount:
         """The account behind an input peer or user; its access hash must be right."""
         if isinstance(peer, tl.InputPeerSelf | tl.InputUserSelf):
             return self.me

@@ -9,10 +9,11 @@ import os
 import struct
 import time
 from collections import Counter, deque
+from collections.abc import Callable
 from typing import Any, Self
 
 import attrs
-from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from telethon.crypto import AuthKey
 from telethon.tl import functions as fn
@@ -20,14 +21,16 @@ from telethon.tl import types as tl
 from telethon.tl.core import TLMessage
 from telethon.tl.tlobject import TLObject
 
-from siptg.telegram.lab import calls, chats, inline, sign_in  # noqa: F401  (they register handlers)
-from siptg.telegram.lab.accounts import LabUser
+from siptg.telegram.lab import calls, chats, devices, inline, sign_in  # noqa: F401  (they register)
+from siptg.telegram.lab.accounts import LabAccount
 from siptg.telegram.lab.calls import Calls
 from siptg.telegram.lab.chats import Chats
 from siptg.telegram.lab.handlers import HANDLERS
 from siptg.telegram.lab.handshake import Handshake
 from siptg.telegram.lab.inline import Inline
 from siptg.telegram.lab.link import Link, Refused
+from siptg.telegram.lab.logins import SignIns
+from siptg.telegram.lab.password import Password
 from siptg.telegram.lab.session import Session
 from siptg.telegram.lab.wire import Wire
 from siptg.telegram.server import Server
@@ -51,7 +54,7 @@ class KeyEntry:
 
     key: AuthKey
     salt: bytes
-    account: LabUser | None = None
+    account: LabAccount | None = None
 
 
 @attrs.frozen
@@ -66,19 +69,25 @@ class LogEntry:
 class Lab:
     """`async with Lab() as lab`: add people, give clients `lab.server`. All state is in memory."""
 
-    def __init__(self, host: str = "127.0.0.1") -> None:
-        self.accounts: dict[int, LabUser] = {}
+    def __init__(
+        self, host: str = "127.0.0.1", port: int = 0, key: RSAPrivateKey | None = None
+    ) -> None:
+        """`key` proves the lab to its clients; without one it makes its own."""
+        self.accounts: dict[int, LabAccount] = {}
         self.keys: dict[bytes, KeyEntry] = {}
         self.codes: dict[str, str] = {}
+        self.code_sent: Callable[[str, str], None] = lambda phone, code: None
+        """Told each code that a phone would receive."""
         self.counters: Counter[str] = Counter()
         self.log: deque[LogEntry] = deque(maxlen=MOST_LOGGED)
         self.chats, self.inline, self.calls = Chats(), Inline(), Calls()
+        self.sign_ins = SignIns()
         self.refusals: dict[tuple[int, type], deque[Refused]] = {}
         self._host = host
         self._ids = itertools.count(1001)
-        self._key = generate_private_key(65537, 2048)
+        self._key = key or generate_private_key(65537, 2048)
         self._server: asyncio.Server | None = None
-        self._address: tuple[str, int] = (host, 0)
+        self._address: tuple[str, int] = (host, port)
         self._wires: set[Wire] = set()
         self._serving: set[asyncio.Task[None]] = set()
 
@@ -114,11 +123,11 @@ class Lab:
         public = self._key.public_key().public_bytes(Encoding.PEM, PublicFormat.PKCS1)
         return Server(DC, *self._address, public.decode())
 
-    def add_user(self, name: str, phone: str, username: str | None = None) -> LabUser:
-        return self._add(LabUser(next(self._ids), name, phone.lstrip("+"), username))
+    def add_user(self, name: str, phone: str, username: str | None = None) -> LabAccount:
+        return self._add(LabAccount(next(self._ids), name, phone.lstrip("+"), username))
 
-    def add_bot(self, name: str, username: str, token: str) -> LabUser:
-        return self._add(LabUser(int(token.partition(":")[0]), name, "", username, token))
+    def add_bot(self, name: str, username: str, token: str) -> LabAccount:
+        return self._add(LabAccount(int(token.partition(":")[0]), name, "", username, token))
 
     def code_for(self, phone: str) -> str:
         """The code that would have been sent to the phone; empty where none was asked for."""
@@ -126,19 +135,41 @@ class Lab:
 
     # faults on command
 
-    def drop(self, account: LabUser) -> None:
+    def drop(self, account: LabAccount) -> None:
         """Cut the connections of an account, as a network does."""
         for link in list(account.links):
             link.wire.writer.transport.abort()
 
-    def refuse(self, account: LabUser, query: type, code: int, text: str, times: int = 1) -> None:
+    def refuse(
+        self, account: LabAccount, query: type, code: int, text: str, times: int = 1
+    ) -> None:
         """Answer the next queries of that kind by an error."""
         waiting = self.refusals.setdefault((account.id, query), deque())
         waiting.extend(Refused(code, text) for _ in range(times))
 
+    def set_password(self, account: LabAccount, text: str, hint: str = "") -> None:
+        """Two-step password from now on; an empty text takes it away."""
+        self.sign_ins.passwords.pop(account.id, None)
+        if text:
+            self.sign_ins.passwords[account.id] = Password.of(text, hint)
+
+    def revoke(self, account: LabAccount, word: str = "SESSION_REVOKED") -> None:
+        """End all its sessions, as their owner can on another device."""
+        devices.sign_out(self, account, word)
+
+    def ban(self, account: LabAccount) -> None:
+        """As Telegram does with spammers: its sessions end, its number is refused."""
+        self.sign_ins.banned.add(account.id)
+        devices.sign_out(self, account, "USER_DEACTIVATED_BAN")
+
+    def delete(self, account: LabAccount) -> None:
+        """The account is no more: nobody finds it, its sessions end."""
+        self.accounts.pop(account.id, None)
+        devices.sign_out(self, account, "USER_DEACTIVATED")
+
     # connections
 
-    def _add(self, account: LabUser) -> LabUser:
+    def _add(self, account: LabAccount) -> LabAccount:
         self.accounts[account.id] = account
         return account
 

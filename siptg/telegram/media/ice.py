@@ -20,7 +20,7 @@ from siptg.telegram.media.reflected import behind
 from siptg.telegram.media.servers import Reflector, RelayServer
 from siptg.telegram.media.targets import MOST_PAIRS, MOST_REMOTE, read_candidate
 
-__all__ = ["CallIce", "IcePath", "Media"]
+__all__ = ["CallIce", "Media"]
 
 CONSENT_EVERY = 1.0, 2.0
 """Seconds between two checks of the chosen pair, drawn anew each time. More often than RFC 7675
@@ -195,32 +195,3 @@ class CallIce(Owner):
             port.close()
         await super().close()
         self._ports.clear()
-
-
-class IcePath:
-    """What aiortc's DTLS transport wants of an ICE transport; the connection below may be
-    changed.
-    """
-
-    def __init__(self, connection: CallIce) -> None:
-        self.connection = connection
-        self.heard = 0.0
-
-    @property
-    def role(self) -> str:
-        return "controlling" if self.connection.ice_controlling else "controlled"
-
-    async def _recv(self) -> bytes:
-        while True:
-            using = self.connection
-            try:
-                data: bytes = await using.recv()
-            except ConnectionError:
-                if using is self.connection:
-                    raise
-                continue  # the path was changed under us: go on with the new one
-            self.heard = time.monotonic()
-            return data
-
-    async def _send(self, data: bytes) -> None:
-        await self.connection.send(data)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import attrs
 from telethon import events
@@ -12,12 +12,12 @@ from telethon.tl import functions as fn
 
 from siptg.telegram.account.client import Account, MessageRef
 from siptg.telegram.account.sign_in import sign_in
-from siptg.telegram.account.telethon import peer_of
+from siptg.telegram.account.telethon import peer_of, person_of
 from siptg.telegram.call.call import TelegramCall
-from siptg.telegram.lab.accounts import LabUser
+from siptg.telegram.lab.accounts import LabAccount
 from siptg.telegram.lab.inline import buttons_of
-from siptg.telegram.lab.server import Lab
 from siptg.telegram.people import Person
+from siptg.telegram.server import Server
 from siptg.telegram.settings import TelegramSettings
 
 
@@ -30,16 +30,26 @@ class Seen:
     buttons: tuple[tuple[str, bytes], ...]
     """Labels and data."""
     edited: bool
+    chat: Person | None = None
+    """Who wrote it."""
 
 
-class LabPerson:
-    """`async with LabPerson(lab, user) as ann`: signed in by code, like anybody."""
+class Door(Protocol):
+    """As much of a lab as somebody needs who signs in."""
 
-    def __init__(self, lab: Lab, user: LabUser, ice_addresses: tuple[str, ...] | None) -> None:
+    @property
+    def server(self) -> Server: ...
+    def code_for(self, phone: str) -> str: ...
+
+
+class LabUser:
+    """`async with LabUser(lab, account) as ann`: signed in by code, like anybody."""
+
+    def __init__(self, lab: Door, user: LabAccount, ice_addresses: tuple[str, ...] | None) -> None:
         self.seen: list[Seen] = []
         self._lab, self._user, self._addresses = lab, user, ice_addresses
         self._account: Account
-        self._changed = asyncio.Event()
+        self._changed, self._more = asyncio.Event(), asyncio.Event()
 
     async def __aenter__(self) -> Self:
         settings = TelegramSettings(
@@ -95,13 +105,21 @@ class LabPerson:
         except TimeoutError:
             raise TimeoutError(f"not seen; what was: {[s.text for s in self.seen]}") from None
 
+    async def changed(self) -> None:
+        """Until there is more in `seen` than at the last time."""
+        await self._more.wait()
+        self._more.clear()
+
     async def _new(self, event: Any) -> None:
-        self._take(event.message, edited=False)
+        await self._take(event, edited=False)
 
     async def _edited(self, event: Any) -> None:
-        self._take(event.message, edited=True)
+        await self._take(event, edited=True)
 
-    def _take(self, message: Any, *, edited: bool) -> None:
+    async def _take(self, event: Any, *, edited: bool) -> None:
+        message, sender = event.message, await event.get_sender()
         buttons = tuple(buttons_of(message.reply_markup))
-        self.seen.append(Seen(message.id, message.message or "", buttons, edited))
+        chat = person_of(sender) if sender is not None else None
+        self.seen.append(Seen(message.id, message.message or "", buttons, edited, chat))
+        self._more.set()
         self._changed.set()

@@ -1,0 +1,1 @@
+"""The commands of `siptg` that are more than a few lines."""
