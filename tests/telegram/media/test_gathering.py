@@ -57,7 +57,8 @@ async def stun_server() -> AsyncIterator[RelayServer]:
     loop = asyncio.get_running_loop()
     transport, _ = await loop.create_datagram_endpoint(Stun, local_addr=("127.0.0.1", 0))
     try:
-        yield RelayServer(*transport.get_extra_info("sockname"), False, True, "", "")
+        host, port = transport.get_extra_info("sockname")
+        yield RelayServer(host, port, False, True, "", "")
     finally:
         transport.close()
 
@@ -118,8 +119,8 @@ async def test_two_ends_hear_each_other_by_a_reflector(ours: str, theirs: str) -
             for n, way in enumerate((ours, theirs))
         ]
         async with joined(*ends):
-            await hears(*ends, clock)
-            await hears(*ends[::-1], clock)
+            await hears(ends[0], ends[1], clock)
+            await hears(ends[1], ends[0], clock)
             assert all("typ relay" in line and "reflector-1-" in line for line in ends[0].lines())
         assert relay.counters["relayed"] > 4
 

@@ -44,7 +44,9 @@ def take(heard: Heard, ice: CallIce) -> None:
 
 
 def port_of(ice: CallIce) -> tuple[str, int]:
-    return ice._ports[0].wire.address
+    wire = ice._ports[0].wire
+    assert wire is not None
+    return wire.address
 
 
 async def test_srtp_goes_straight_to_whoever_takes_it_by_loop_and_by_beat() -> None:
