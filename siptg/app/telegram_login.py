@@ -53,6 +53,8 @@ def settings_of(config: TelegramConfig, session: str = "") -> TelegramSettings:
         versions=config.versions,
         ice_addresses=config.ice_addresses,
         opus=OpusSettings(config.opus_ptime, config.opus_fec, config.opus_dtx),
+        p2p=config.p2p,
+        relays=tuple(relay.server() for relay in config.relays),
     )
 
 

@@ -66,8 +66,12 @@ class SdpNegotiation:
         if self._waiting is not None:
             theirs, self._waiting = self._waiting, None
             self._setup = setup
-            return self._answer(theirs), *self._candidates()
-        return self._offer(setup), *self._candidates()
+            return self._answer(theirs), *self._candidates(self._lines)
+        return self._offer(setup), *self._candidates(self._lines)
+
+    def trickle(self, lines: tuple[str, ...]) -> tuple[bytes, ...]:
+        self._lines += lines
+        return self._candidates(lines)
 
     def receive(self, text: bytes) -> Outcome:
         value = loaded(text)
@@ -115,7 +119,7 @@ class SdpNegotiation:
             return Outcome(news)
         replies = [self._answer(said)]
         if dropped is not None:  # it was for an ICE restart, and theirs is for none
-            replies += self._offer(dropped), *self._candidates()
+            replies += self._offer(dropped), *self._candidates(self._lines)
         return Outcome(news, tuple(replies))
 
     def _take_answer(self, said: Described) -> Outcome:
@@ -180,7 +184,7 @@ class SdpNegotiation:
         sdp = sections.write(parts, setup, role, ssrc=self._ssrc, version=self._version)
         return json.dumps({"@type": kind, "sdp": sdp}).encode()
 
-    def _candidates(self) -> tuple[bytes, ...]:
+    def _candidates(self, lines: tuple[str, ...]) -> tuple[bytes, ...]:
         """Of the first section: the others share its transport."""
         parts = [(at, s.mid) for at, s in enumerate(self._sections) if s.taken]
         at, mid = parts[0] if parts else (0, "0")
@@ -188,7 +192,7 @@ class SdpNegotiation:
             json.dumps(
                 {"@type": "candidate", "sdp": f"candidate:{line}", "mid": mid, "mline": at}
             ).encode()
-            for line in self._lines
+            for line in lines
         )
 
 

@@ -65,6 +65,9 @@ class WebNegotiation:
         # she is shown as muted until she says otherwise, and so are we
         return self._said, write(Candidates(lines)), write(MediaState(self._muted))
 
+    def trickle(self, lines: tuple[str, ...]) -> tuple[bytes, ...]:
+        return (write(Candidates(lines)),)
+
     def receive(self, text: bytes) -> Outcome:
         value = loaded(text)
         match Malformed("no JSON object") if value is None else read(value):
