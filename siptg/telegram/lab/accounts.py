@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import attrs
 from telethon.tl import types as tl
+
+from siptg.telegram.lab.updates import Updates
 
 if TYPE_CHECKING:
     from siptg.telegram.lab.link import Link
@@ -41,10 +42,7 @@ class LabAccount:
         factory=lambda: deque(maxlen=MOST_KEPT), repr=False
     )
     """(pts, update, people in it): messages and edits, for getDifference."""
-    missed: deque[tuple[Any, tuple[LabAccount, ...]]] = attrs.field(
-        factory=lambda: deque(maxlen=MOST_KEPT), repr=False
-    )
-    """News of calls that came while no client was connected."""
+    updates: Updates = attrs.field(factory=Updates, repr=False)
 
     @property
     def is_bot(self) -> bool:
@@ -72,10 +70,7 @@ class LabAccount:
         """Tell all clients of the account; what nobody hears now is kept for getDifference."""
         if pts is not None:
             self.kept.append((pts, update, people))
-        elif not self.links and isinstance(update, tl.UpdatePhoneCall):
-            self.missed.append((update, people))
+        elif isinstance(update, tl.UpdatePhoneCall):
+            self.updates.remember_call(update, people)
         for link in list(self.links):
             link.push(update, people)
-
-    def state(self) -> tl.updates.State:
-        return tl.updates.State(self.pts, 0, datetime.now(UTC), 0, 0)

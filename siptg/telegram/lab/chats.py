@@ -99,6 +99,26 @@ def deliver(
     return result
 
 
+def note_call(
+    chats: Chats, caller: LabAccount, callee: LabAccount, call: int, reason: Any, seconds: int
+) -> None:
+    """The line that a call leaves in the chat of both."""
+    stored = Stored(caller, callee, None, {})
+    for owner, other in ((caller, callee), (callee, caller)):
+        message = tl.MessageService(
+            next(chats.numbers),
+            tl.PeerUser(other.id),
+            datetime.now(UTC),
+            tl.MessageActionPhoneCall(call, reason=reason, duration=seconds or None),
+            out=owner is caller,
+            from_id=tl.PeerUser(caller.id),
+        )
+        stored.copies[owner.id] = message
+        chats.messages[message.id] = stored
+        pts = owner.next_pts()
+        owner.notify(tl.UpdateNewMessage(message, pts, 1), caller, callee, pts=pts)
+
+
 def change(stored: Stored, text: str | None, markup: Any) -> None:
     """Edit both copies and tell both sides."""
     people = tuple(p for p in (stored.sender, stored.to, stored.via) if p)

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import logging
 import os
+import random
 import struct
 import time
 from collections import Counter, deque
@@ -21,7 +22,13 @@ from telethon.tl import types as tl
 from telethon.tl.core import TLMessage
 from telethon.tl.tlobject import TLObject
 
-from siptg.telegram.lab import calls, chats, inline, sign_in  # noqa: F401  (they register handlers)
+from siptg.telegram.lab import (  # noqa: F401  (they register handlers)
+    calls,
+    chats,
+    inline,
+    sign_in,
+    updates,
+)
 from siptg.telegram.lab.accounts import LabAccount
 from siptg.telegram.lab.calls import Calls
 from siptg.telegram.lab.chats import Chats
@@ -136,6 +143,18 @@ class Lab:
         """Cut the connections of an account, as a network does."""
         for link in list(account.links):
             link.wire.writer.transport.abort()
+
+    def withhold(self, account: LabAccount) -> None:
+        """Tell its clients nothing until `release`."""
+        account.updates.held = account.updates.held or []
+
+    def release(self, account: LabAccount, *, order: random.Random | None = None) -> None:
+        """Tell what was withheld, in its order, or in a random one."""
+        account.updates.release(order=order)
+
+    def lose(self, account: LabAccount, pushes: int = 1) -> None:
+        """The next updates for its clients get lost on their way."""
+        account.updates.losing += pushes
 
     def refuse(
         self, account: LabAccount, query: type, code: int, text: str, times: int = 1
