@@ -15,7 +15,7 @@ from siptg.rtp.rtcp.packets import (
     SourceDescription,
     compound,
 )
-from tests.fuzz import signalling
+from tests.fuzz import framings, signalling
 from tests.fuzz.media import KEY, MEDIA, SEPARATOR
 from tests.sip.torture.messages import SDP, sip
 from tests.sip.torture.test_ours import LEGAL, WRONG
@@ -101,6 +101,8 @@ def write(folder: Path, target: str) -> Path:
         seeds += DEVICES.values()
     if target in signalling.SIGNALLING:
         seeds = signalling.conversations()
+    if target in framings.FRAMINGS:
+        seeds = framings.seeds(target)
     if target in MEDIA:
         seeds = media(target)
     for n, data in enumerate(seeds):

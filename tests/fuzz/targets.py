@@ -19,6 +19,7 @@ from siptg.sip.stack import Stack
 from siptg.sip.uri import NameAddr, Uri
 from siptg.sip.usages.invite import InviteSession
 from siptg.sip.usages.registrar import Registrar
+from tests.fuzz.framings import FRAMINGS
 from tests.fuzz.media import MEDIA, SEPARATOR
 from tests.fuzz.signalling import SIGNALLING
 from tests.support.wire import PaperMedia
@@ -126,4 +127,5 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "stack": stack,
     **MEDIA,
     **SIGNALLING,
+    **FRAMINGS,
 }

@@ -71,10 +71,10 @@ def serve(
     """
     if context.invoked_subcommand is not None:
         return
-    from siptg.app.cli import run_command
+    from siptg.app.commands.shell import run
 
     names = user or ["ann", "bob"]
-    run_command(_serve(folder, port, names, pbx_port if pbx else None, product))
+    run(_serve(folder, port, names, pbx_port if pbx else None, product))
 
 
 @app.command()
@@ -89,9 +89,9 @@ def phone(
 
     Example: `siptg lab phone ann`, then `:chat siptg`, `100`, `:answer`, `:say tone:440`
     """
-    from siptg.app.cli import run_command
+    from siptg.app.commands.shell import run
 
-    if not run_command(_phone(name, folder)):
+    if not run(_phone(name, folder)):
         raise typer.Exit(1)
 
 

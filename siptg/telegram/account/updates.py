@@ -155,6 +155,21 @@ class Client(TelegramClient):  # type: ignore[misc]
             if not self._undone:
                 self._all_read()
 
+    @property
+    def is_here(self) -> bool:
+        """Whether there is a connection right now."""
+        return bool(self._sender._transport_connected())
+
+    def drop_given_up(self) -> None:
+        """Requests that nobody waits for any more are not sent again."""
+        sender = self._sender
+        for number, state in list(sender._pending_state.items()):
+            if state.future.cancelled():
+                del sender._pending_state[number]
+        waiting = sender._send_queue._deque
+        for state in [s for s in waiting if s.future.cancelled()]:
+            waiting.remove(state)
+
     def handled(self, token: int) -> None:
         """What `progress.wait` gave the token for is handled."""
         self.progress.done(token)

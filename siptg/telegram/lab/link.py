@@ -33,8 +33,15 @@ class Link:
     @property
     def me(self) -> LabAccount:
         if self.account is None:
-            raise Refused(401, "AUTH_KEY_UNREGISTERED")
+            word = self.lab.sign_ins.ended.get(self.session.key_id, "AUTH_KEY_UNREGISTERED")
+            raise Refused(401, word)
         return self.account
+
+    @property
+    def takes_calls(self) -> bool:
+        """Whether this device rings."""
+        device = self.lab.sign_ins.devices.get(self.session.key_id)
+        return device is None or device.takes_calls
 
     def send(self, payload: bytes) -> None:
         self.wire.write(payload)

@@ -25,6 +25,7 @@ from telethon.tl.tlobject import TLObject
 from siptg.telegram.lab import (  # noqa: F401  (they register handlers)
     calls,
     chats,
+    devices,
     inline,
     sign_in,
     updates,
@@ -36,6 +37,8 @@ from siptg.telegram.lab.handlers import HANDLERS
 from siptg.telegram.lab.handshake import Handshake
 from siptg.telegram.lab.inline import Inline
 from siptg.telegram.lab.link import Link, Refused
+from siptg.telegram.lab.logins import SignIns
+from siptg.telegram.lab.password import Password
 from siptg.telegram.lab.session import Session
 from siptg.telegram.lab.wire import Wire
 from siptg.telegram.server import Server
@@ -86,6 +89,7 @@ class Lab:
         self.counters: Counter[str] = Counter()
         self.log: deque[LogEntry] = deque(maxlen=MOST_LOGGED)
         self.chats, self.inline, self.calls = Chats(), Inline(), Calls()
+        self.sign_ins = SignIns()
         self.refusals: dict[tuple[int, type], deque[Refused]] = {}
         self._host = host
         self._ids = itertools.count(1001)
@@ -162,6 +166,26 @@ class Lab:
         """Answer the next queries of that kind by an error."""
         waiting = self.refusals.setdefault((account.id, query), deque())
         waiting.extend(Refused(code, text) for _ in range(times))
+
+    def set_password(self, account: LabAccount, text: str, hint: str = "") -> None:
+        """Two-step password from now on; an empty text takes it away."""
+        self.sign_ins.passwords.pop(account.id, None)
+        if text:
+            self.sign_ins.passwords[account.id] = Password.of(text, hint)
+
+    def revoke(self, account: LabAccount, word: str = "SESSION_REVOKED") -> None:
+        """End all its sessions, as their owner can on another device."""
+        devices.sign_out(self, account, word)
+
+    def ban(self, account: LabAccount) -> None:
+        """As Telegram does with spammers: its sessions end, its number is refused."""
+        self.sign_ins.banned.add(account.id)
+        devices.sign_out(self, account, "USER_DEACTIVATED_BAN")
+
+    def delete(self, account: LabAccount) -> None:
+        """The account is no more: nobody finds it, its sessions end."""
+        self.accounts.pop(account.id, None)
+        devices.sign_out(self, account, "USER_DEACTIVATED")
 
     # connections
 
