@@ -72,5 +72,8 @@ NO_LINE = "No line of yours can dial {number}."
 NO_PENDING = "Send me a number first."
 STRANGER = "This account makes calls for its own users only."
 TOO_LATE = "This call is over."
+MISSED_BY_US = (
+    "I missed your call at {time:%H:%M} UTC ({time:%d.%m.}). Call me again, or send a number."
+)
 OLD_MESSAGE = "Your message waited while I was away. Send {number} again to dial it."
 """Texts of one line; `{}` are placeholders."""

@@ -76,6 +76,7 @@ class Service:
         for work in (
             self._take_messages(),
             self._take_calls(),
+            self._take_missed(),
             self._take_presses(),
             keeper.watch(self.account, bot),
         ):
@@ -165,6 +166,13 @@ class Service:
             else:
                 self._do(leg.hangup(Cause.DECLINED))
                 self._hint(call.person)
+
+    async def _take_missed(self) -> None:
+        """She called while we were away: she is told, once a call."""
+        async for call in self.account.missed():
+            if self.router.serves(call.person):
+                text = cards.MISSED_BY_US.format(time=call.date.astimezone(UTC))
+                self._do(self._conversation(call.person).desk.say(text))
 
     async def _take_presses(self) -> None:
         async for press in self.cards.presses():

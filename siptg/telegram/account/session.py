@@ -154,6 +154,9 @@ class KeptSession(StringSession):  # type: ignore[misc]
         """A user by id, with the access hash that is known to be good."""
         return self._people.get(id)
 
+    def meet(self, entity: Entity) -> None:
+        self._meet(entity, new=True)
+
     def forget(self, id: int) -> Entity | None:
         """Their access hash was refused."""
         return self._people.pop(id, None)

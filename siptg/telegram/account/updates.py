@@ -199,7 +199,9 @@ async def _history(
             users |= met
             offset = 0
             for _ in range(MOST_PAGES):
-                page = await ask(fn.messages.GetHistoryRequest(peer, offset, None, 0, PAGE, 0, 0, 0))
+                page = await ask(
+                    fn.messages.GetHistoryRequest(peer, offset, None, 0, PAGE, 0, 0, 0)
+                )
                 fresh = [m for m in page.messages if m.date and m.date >= since]
                 found |= {m.id: m for m in fresh}
                 if len(fresh) < PAGE:
@@ -229,5 +231,3 @@ async def _chats_since(ask: Callable[[Any], Awaitable[Any]], since: datetime) ->
             return
         last = fresh[-1]
         offset = last.date, last.id, utils.get_input_peer(users[last.peer_id.user_id])
-
-

@@ -74,19 +74,9 @@ class LabAccount:
         """Tell all clients of the account; what nobody hears now is kept for getDifference."""
         if pts is not None:
             self.kept.append((pts, update, people))
-<<<<<<< HEAD
         elif isinstance(update, tl.UpdatePhoneCall):
             self.updates.remember_call(update, people)
-        for link in list(self.links):
-            link.push(update, people)
-=======
-        elif not self.links and isinstance(update, tl.UpdatePhoneCall):
-            self.missed.append((update, people))
         ring = isinstance(getattr(update, "phone_call", None), tl.PhoneCallRequested)
         for link in list(self.links):
             if not ring or link.takes_calls:
                 link.push(update, people)
-
-    def state(self) -> tl.updates.State:
-        return tl.updates.State(self.pts, 0, datetime.now(UTC), 0, 0)
->>>>>>> main
