@@ -23,6 +23,7 @@ from telethon.tl import types as tl
 
 from siptg.telegram.account.client import Account, MessageRef
 from siptg.telegram.account.health import AccountGone, Health, health_of
+from siptg.telegram.account.queue import Queue
 from siptg.telegram.account.telethon import new_client, peer_of, person_of, sent_id
 from siptg.telegram.account.watch import Watch
 from siptg.telegram.chat.cards import Card
@@ -49,6 +50,7 @@ class Bot:
         self.updates: asyncio.Queue[Any] = asyncio.Queue()
         self._client = new_client(settings)
         self._watch = Watch(self._client, "the bot")
+        self.queue = Queue(self._watch.ask)
 
     async def __aenter__(self) -> Self:
         try:
@@ -66,9 +68,11 @@ class Bot:
         kinds = (tl.UpdateBotInlineQuery, tl.UpdateBotInlineSend, tl.UpdateInlineBotCallbackQuery)
         self._client.add_event_handler(self.updates.put, events.Raw(kinds))
         self._watch.start()
+        await self.queue.__aenter__()
         return self
 
     async def __aexit__(self, *why: object) -> None:
+        await self.queue.__aexit__(*why)
         await self._watch.stop()
         await self._client.disconnect()
 
@@ -82,7 +86,8 @@ class Bot:
         return await self._watch.gone()
 
     async def ask(self, request: Any) -> Any:
-        return await self._watch.ask(request)
+        """At once; edits of cards go through `queue`."""
+        return await self.queue.now(request)
 
 
 @attrs.define(eq=False)

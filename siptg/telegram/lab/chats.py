@@ -109,7 +109,7 @@ def note_call(
             next(chats.numbers),
             tl.PeerUser(other.id),
             datetime.now(UTC),
-            tl.MessageActionPhoneCall(call, reason=reason, duration=seconds or None),
+            action=tl.MessageActionPhoneCall(call, reason=reason, duration=seconds or None),
             out=owner is caller,
             from_id=tl.PeerUser(caller.id),
         )
