@@ -88,6 +88,7 @@ class Service:
         for work in (
             self._take_messages(),
             self._take_calls(),
+            self._take_missed(),
             self._take_presses(),
             keeper.watch(self.account, bot),
         ):
@@ -211,6 +212,14 @@ class Service:
             else:
                 self._do(leg.hangup(Cause.DECLINED))
                 self._hint(call.person)
+
+    async def _take_missed(self) -> None:
+        """She called while we were away: she is told, once a call."""
+        async for call in self.account.missed():
+            if self.router.serves(call.person):
+                desk = self._conversation(call.person).desk
+                when = f"{call.date.astimezone(UTC):%d.%m. %H:%M} UTC"
+                self._do(desk.say(desk.words("note.missed_by_us", time=when)))
 
     async def _take_presses(self) -> None:
         async for press in self.cards.presses():

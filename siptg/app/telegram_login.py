@@ -7,6 +7,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
+from hashlib import sha256
 
 from siptg.app.config import TelegramConfig
 from siptg.app.store import AccountRecord, Store, StoreError
@@ -171,7 +172,10 @@ class AccountKeeper:
         session = await self._store.session(name)
         if not session:
             raise NotLoggedIn("the phone account is not signed in: run `siptg login` first")
-        account = Account(settings_of(self._config, session), clock=clock)
+        # another session under this name is another account: it begins anew
+        known_as = f"{name} {sha256(session.encode()).hexdigest()[:16]}"
+        keeper = self._store.keeper(known_as)
+        account = Account(settings_of(self._config, session), clock=clock, keeper=keeper)
         try:
             await stack.enter_async_context(account)
         except AccountGone as gone:

@@ -45,8 +45,12 @@ class TelegramCause(enum.Enum):
 class TelegramRefused(Exception):
     """Telegram said no to a request; the text is Telegram's own word for it."""
 
-    def __init__(self, cause: TelegramCause, text: str, seconds: float = 0.0) -> None:
+    def __init__(
+        self, cause: TelegramCause, text: str, seconds: float = 0.0, *, passing: bool = False
+    ) -> None:
         super().__init__(text)
         self.cause, self.text = cause, text
+        self.passing = passing
+        """Telegram's own trouble (an error 500): the same request may work a little later."""
         self.seconds = seconds
         """How long Telegram wants us to wait, where it said so."""

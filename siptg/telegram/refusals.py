@@ -52,12 +52,17 @@ def refusal_of(error: errors.RPCError) -> TelegramRefused:
     if isinstance(error, errors.FloodWaitError):
         seconds = float(error.seconds)
         return TelegramRefused(TelegramCause.FLOOD, f"FLOOD_WAIT_{error.seconds}", seconds)
+    if isinstance(error, errors.SlowModeWaitError | errors.FloodPremiumWaitError):
+        word = "SLOWMODE" if isinstance(error, errors.SlowModeWaitError) else "FLOOD_PREMIUM"
+        text = f"{word}_WAIT_{error.seconds}"
+        return TelegramRefused(TelegramCause.FLOOD, text, float(error.seconds))
     name = _name_of(error)
     if isinstance(error, errors.FilePartMissingError):
         name = f"FILE_PART_{error.which}_MISSING"
     elif isinstance(error, errors.FileMigrateError):
         name = f"FILE_MIGRATE_{error.new_dc}"
-    return TelegramRefused(CAUSES.get(name, TelegramCause.INTERNAL), name)
+    passing = name not in CAUSES and abs(error.code or 0) in (500, 503)
+    return TelegramRefused(CAUSES.get(name, TelegramCause.INTERNAL), name, passing=passing)
 
 
 def _name_of(error: errors.RPCError) -> str:

@@ -14,9 +14,11 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from siptg.app.store.keeper import SqlKeeper
 from siptg.app.store.records import AccountRecord, CallRecord, KnownPerson
 from siptg.app.store.seal import Seal, SealBroken
 from siptg.app.store.tables import ACCOUNTS, CALLS, PEOPLE, SESSIONS
+from siptg.telegram.account.session import Keeper
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -56,6 +58,10 @@ class Store(Protocol):
 
     async def forget_account(self, name: str) -> None:
         """Its session and what is known of it."""
+        ...
+
+    def keeper(self, name: str) -> Keeper:
+        """Where the session of that name keeps how far it has read and whom it has met."""
         ...
 
 
@@ -144,6 +150,10 @@ class SqlStore:
     async def forget_account(self, name: str) -> None:
         await self._write(delete(SESSIONS).where(SESSIONS.c.name == name))
         await self._write(delete(ACCOUNTS).where(ACCOUNTS.c.name == name))
+
+    def keeper(self, name: str) -> SqlKeeper:
+        """Where the session of that name keeps how far it has read and whom it has met."""
+        return SqlKeeper(self._engine, name)
 
     async def _write(self, statement: Any) -> None:
         try:

@@ -62,3 +62,34 @@ ACCOUNTS = Table(
     Column("word", String, nullable=False),
     Column("seen", DateTime),
 )
+
+TELEGRAM_STATES = Table(
+    "telegram_states",
+    METADATA,
+    Column("session", String, primary_key=True),
+    Column("entity", BigInteger, primary_key=True, autoincrement=False),
+    Column("pts", BigInteger, nullable=False),
+    Column("qts", BigInteger, nullable=False),
+    Column("date", BigInteger, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+)
+
+TELEGRAM_ENTITIES = Table(
+    "telegram_entities",
+    METADATA,
+    Column("session", String, primary_key=True),
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("access_hash", BigInteger, nullable=False),
+    Column("username", String),
+    Column("name", String),
+)
+
+TELEGRAM_HANDLED = Table(
+    "telegram_handled",
+    METADATA,
+    Column("number", Integer, primary_key=True),
+    Column("session", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("id", BigInteger, nullable=False),
+    Index("telegram_handled_once", "session", "kind", "id", unique=True),
+)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator
-from datetime import datetime
+from collections.abc import AsyncIterator, Coroutine
+from datetime import UTC, datetime
 from typing import Any, Self
 
 import attrs
@@ -15,8 +15,11 @@ from telethon.tl import functions as fn
 from telethon.tl import types as tl
 
 from siptg.rtp.clock import MediaClock
-from siptg.telegram.account.calls import CallDesk
+from siptg.telegram.account.calls import STALE_AFTER, CallDesk
 from siptg.telegram.account.health import AccountGone, Health, health_of
+from siptg.telegram.account.pace import Priority, Rates
+from siptg.telegram.account.queue import Queue
+from siptg.telegram.account.session import Keeper, KeptSession
 from siptg.telegram.account.telethon import (
     new_client,
     peer_of,
@@ -26,6 +29,7 @@ from siptg.telegram.account.telethon import (
 from siptg.telegram.account.watch import Watch
 from siptg.telegram.call import api
 from siptg.telegram.call.call import TelegramCall
+from siptg.telegram.call.events import Requested
 from siptg.telegram.call.times import CallTimes
 from siptg.telegram.people import Person, TelegramCause, TelegramRefused
 from siptg.telegram.settings import TelegramSettings
@@ -33,6 +37,8 @@ from siptg.telegram.settings import TelegramSettings
 log = logging.getLogger(__name__)
 
 MOST_WAITING = 1000
+STALE = ("PEER_ID_INVALID", "USER_ID_INVALID")
+"""What Telegram says to an access hash that is not good."""
 
 
 @attrs.frozen
@@ -53,6 +59,16 @@ class MessageRef:
     id: int
 
 
+@attrs.frozen
+class MissedCall:
+    """Somebody called while we were away."""
+
+    person: Person
+    date: datetime
+    id: int
+    """Telegram's number of the call."""
+
+
 class Account:
     """`async with Account(settings) as account`: signed in, and it stays so."""
 
@@ -62,22 +78,34 @@ class Account:
         *,
         times: CallTimes | None = None,
         clock: MediaClock | None = None,
+        keeper: Keeper | None = None,
+        rates: Rates | None = None,
     ) -> None:
-        """`clock` is the one that moves the calls' audio; its beat then empties their sockets."""
+        """`keeper` has what is to outlive the process: how far we have read, and whom we met.
+        `clock` is the one that moves the calls' audio; its beat then empties their sockets."""
         self.settings = settings
         self.counters: Counter[str] = Counter()
         self.me: Person
-        self._client = new_client(settings)
+        self._client = new_client(settings, keeper)
+        self._session: KeptSession = self._client.session
+        self.queue = Queue(self._ask_once, rates)
         self._watch = Watch(self._client, "the phone account")
         self._desk = CallDesk(
             self.ask, self._who, lambda: self.me.id, settings, times=times, clock=clock
         )
-        self._messages: asyncio.Queue[ChatMessage] = asyncio.Queue()
+        self._messages: asyncio.Queue[tuple[int, ChatMessage]] = asyncio.Queue()
+        self._missed: asyncio.Queue[tuple[int, MissedCall]] = asyncio.Queue()
+        self._waiting: set[tuple[str, int]] = set()
+        """Messages and missed calls that the product has not handled yet."""
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._changed = asyncio.Event()
+        self._client.saved = self._changed.set
 
     async def __aenter__(self) -> Self:
         # before it connects: what comes with the very first bytes is not to be lost
         self._client.add_event_handler(self._update, events.Raw(api.UPDATES))
         self._client.add_event_handler(self._message, events.NewMessage(incoming=True))
+        self._client.add_event_handler(self._call_note, events.Raw(tl.UpdateNewMessage))
         try:
             await self._client.connect()
             (me,) = await self.ask(fn.users.GetUsersRequest([tl.InputUserSelf()]))
@@ -93,6 +121,8 @@ class Account:
         await self._client.get_me()
         self.me = person_of(me)
         self._watch.start()
+        await self.queue.__aenter__()
+        self._do(self._keep())
         # Telegram's group is proved sound now, in a thread: the first call shall not wait for it
         self._proving = asyncio.create_task(self._desk.prove())
         return self
@@ -103,7 +133,12 @@ class Account:
         self._proving.cancel()
         await asyncio.gather(self._proving, return_exceptions=True)
         await self._watch.stop()
+        await self.queue.__aexit__(*why)
         await self._client.disconnect()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._session.flush()
 
     @property
     def health(self) -> Health:
@@ -128,8 +163,40 @@ class Account:
         return bool(self._client.is_connected())
 
     async def ask(self, request: Any) -> Any:
-        """One request of ours; TelegramRefused where Telegram says no, or nothing."""
+        """One request, at once; TelegramRefused where Telegram says no, or nothing."""
+        return await self.queue.now(request)
+
+    async def _ask_once(self, request: Any) -> Any:
+        """Ask; who is refused for a person's stale access hash asks once more with a new one."""
+        try:
+            return await self._watch.ask(request)
+        except TelegramRefused as refused:
+            if refused.text not in STALE or not await self._resolve(request):
+                raise
+        self.counters["resolved_again"] += 1
         return await self._watch.ask(request)
+
+    async def _resolve(self, request: Any) -> bool:
+        """Put a new access hash into the request, where its person can be found by user name."""
+        field = next((f for f in ("peer", "user_id") if hasattr(request, f)), "")
+        peer = getattr(request, field, None)
+        if not isinstance(peer, tl.InputPeerUser | tl.InputUser):
+            return False
+        known = self._session.forget(peer.user_id)
+        if known is None:
+            return False
+        if known.access_hash != peer.access_hash:
+            peer.access_hash = known.access_hash  # the caller's was old, ours may be good
+            self._session.meet(known)
+            return True
+        if known.username is None:
+            return False
+        found = await self._watch.ask(fn.contacts.ResolveUsernameRequest(known.username))
+        fresh = next((u for u in found.users if u.id == peer.user_id), None)
+        if fresh is None:
+            return False
+        peer.access_hash = fresh.access_hash
+        return True
 
     # people and messages
 
@@ -141,22 +208,58 @@ class Account:
         raise TelegramRefused(TelegramCause.UNKNOWN, "USERNAME_NOT_OCCUPIED")
 
     async def messages(self) -> AsyncIterator[ChatMessage]:
-        """What people write to us, as it comes."""
+        """What people write to us, as it comes. Who asks for the next has handled the last: that
+        is kept, and neither a gap nor a restart brings it again.
+        """
         while True:
-            yield await self._messages.get()
+            token, message = await self._messages.get()
+            yield message
+            await self._handled("m", message.id, token)
 
-    async def send(self, person: Person, text: str) -> MessageRef:
-        sent = await self.ask(
-            fn.messages.SendMessageRequest(
-                peer_of(person), text, random_id=helpers.generate_random_long()
-            )
+    async def missed(self) -> AsyncIterator[MissedCall]:
+        """Who called while we were away, each call once."""
+        while True:
+            token, call = await self._missed.get()
+            yield call
+            await self._handled("c", call.id, token)
+
+    async def _handled(self, kind: str, id: int, token: int) -> None:
+        self._session.handle(kind, id)
+        self._waiting.discard((kind, id))
+        self._client.handled(token)
+        await self._session.flush()
+
+    def _is_known(self, kind: str, id: int) -> bool:
+        """Whether it was handled, or waits to be."""
+        return (kind, id) in self._waiting or self._session.is_handled(kind, id)
+
+    def _hand_over(self, kind: str, id: int) -> int:
+        """A token for what waits to be handled: the state that is saved stays before it."""
+        self._waiting.add((kind, id))
+        return self._client.progress.wait()
+
+    async def send(
+        self, person: Person, text: str, *, priority: Priority = Priority.NOTE
+    ) -> MessageRef:
+        request = fn.messages.SendMessageRequest(
+            self._peer(person), text, random_id=helpers.generate_random_long()
         )
+        sent = await self.queue.send(person.id, priority, request)
         return MessageRef(person, sent_id(sent))
 
-    async def edit(self, message: MessageRef, text: str) -> None:
-        await self.ask(
-            fn.messages.EditMessageRequest(peer_of(message.person), message.id, message=text)
-        )
+    async def edit(
+        self, message: MessageRef, text: str, *, priority: Priority = Priority.CARD
+    ) -> None:
+        """Of the edits that wait for their turn only the last is made."""
+        person, id = message.person, message.id
+        request = fn.messages.EditMessageRequest(self._peer(person), id, message=text)
+        key = ("edit", person.id, id)
+        await self.queue.send(person.id, priority, request, key=key, text=text)
+
+    def _peer(self, person: Person) -> Any:
+        """By the newest access hash that we know of them."""
+        known = self._session.person(person.id)
+        return tl.InputPeerUser(person.id, known.access_hash) if known else peer_of(person)
 
     # calls
 
@@ -166,33 +269,94 @@ class Account:
 
     async def call(self, person: Person) -> TelegramCall:
         """Call somebody; what becomes of it is in the call's events."""
+        known = self._session.person(person.id)
+        if known is not None:
+            person = attrs.evolve(person, access_hash=known.access_hash)
         return await self._desk.call(person)
 
-    # news from Telegram
+    # news from Telegram: these run one after the other, so none of them waits for an answer
 
     async def _message(self, event: Any) -> None:
-        if not event.is_private or self._messages.qsize() >= MOST_WAITING:
+        message = event.message
+        if not event.is_private or self._is_known("m", message.id):
+            return
+        sender = self._user(event.sender, message.sender_id or 0)
+        if sender is None or sender.bot or sender.is_self:
+            return
+        if self._messages.qsize() >= MOST_WAITING:
             self.counters["message_skipped"] += 1
             return
-        sender = await event.get_sender()
-        if not isinstance(sender, tl.User) or sender.bot or sender.is_self:
-            return
-        text = "" if event.message.media else (event.message.message or "")
-        self._messages.put_nowait(
-            ChatMessage(person_of(sender), text, event.message.date, event.message.id)
-        )
+        text = "" if message.media else (message.message or "")
+        news = ChatMessage(person_of(sender), text, message.date, message.id)
+        self._messages.put_nowait((self._hand_over("m", news.id), news))
 
     async def _update(self, update: Any) -> None:
         news = api.read(update)
-        if news is not None:
-            await self._desk.take(news, getattr(update, "_entities", {}))
+        if news is None:
+            return
+        users = getattr(update, "_entities", {})
+        if isinstance(news, Requested):
+            if self._is_known("c", news.id):
+                return
+            if datetime.now(UTC) - news.date > STALE_AFTER:
+                self._miss(news.id, await self._who(news.caller, users), news.date)
+            else:
+                self._session.handle("c", news.id)  # it rings: no longer to be missed
+                self._changed.set()
+        self._do(self._desk.take(news, users))
+
+    async def _call_note(self, update: Any) -> None:
+        """The line that a call leaves in the chat: of one that never rang here it is the news."""
+        message = update.message
+        action = getattr(message, "action", None)
+        if not isinstance(action, tl.MessageActionPhoneCall) or message.out:
+            return
+        missed = isinstance(action.reason, tl.PhoneCallDiscardReasonMissed)
+        user = getattr(message.peer_id, "user_id", 0)
+        if missed and user:
+            users = getattr(update, "_entities", {})
+            self._miss(action.call_id, await self._who(user, users), message.date)
+
+    def _miss(self, call: int, person: Person, date: datetime) -> None:
+        if self._is_known("c", call):
+            return
+        if self._missed.qsize() >= MOST_WAITING:
+            self.counters["missed_skipped"] += 1
+            return
+        self.counters["missed_call"] += 1
+        self._missed.put_nowait((self._hand_over("c", call), MissedCall(person, date, call)))
+
+    def _user(self, user: Any, id: int) -> Any:
+        """A user with an access hash that can be used: a "min" one has none."""
+        if isinstance(user, tl.User) and user.access_hash and not user.min:
+            return user
+        known = self._session.person(id)
+        if known is None:
+            return user if isinstance(user, tl.User) else None
+        bot = isinstance(user, tl.User) and user.bot
+        return tl.User(
+            id,
+            bot=bot,
+            access_hash=known.access_hash,
+            first_name=known.name,
+            username=known.username,
+        )
 
     async def _who(self, user_id: int, users: dict[int, Any]) -> Person:
         """By what came with the news, else by what the session knows, else a stranger."""
-        user = users.get(user_id)
+        user = self._user(users.get(user_id), user_id)
         if user is None:
-            try:
-                user = await self._client.get_entity(tl.PeerUser(user_id))
-            except (ValueError, errors.RPCError):
-                user = tl.User(user_id, access_hash=0)
-        return person_of(user)
+            self.counters["stranger"] += 1
+        return person_of(user or tl.User(user_id, access_hash=0))
+
+    async def _keep(self) -> None:
+        """Save what is new, as soon as there is something, one transaction after the other."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            await self._session.flush()
+
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

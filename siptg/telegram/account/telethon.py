@@ -11,12 +11,16 @@ from telethon.crypto import rsa
 from telethon.sessions import StringSession
 from telethon.tl import types as tl
 
+from siptg.telegram.account.session import Keeper, KeptSession
+from siptg.telegram.account.updates import Client
 from siptg.telegram.people import Person, TelegramCause, TelegramRefused
 from siptg.telegram.refusals import refusal_of
 from siptg.telegram.settings import TelegramSettings
 
 ANSWER_WITHIN = 20.0
-"""Seconds that Telegram has for one request."""
+"""Seconds that Telegram has for one request while there is a connection."""
+GONE_WITHIN, STEP = 60.0, 1.0
+"""Seconds that a request waits for the connection to come back; how often that is looked at."""
 
 
 class NotSignedIn(Exception):
@@ -26,24 +30,20 @@ class NotSignedIn(Exception):
 MIGRATIONS = (errors.PhoneMigrateError, errors.NetworkMigrateError, errors.UserMigrateError)
 
 
-class _Client(TelegramClient):  # type: ignore[misc]
-    """Telethon, but it asks for what it missed after each reconnection."""
+class _Client(Client):
+    """Our Telethon; where it is sent to another data centre, by the list of its own server."""
 
     async def _get_dc(self, dc_id: int, cdn: bool = False) -> Any:
         # Telethon keeps one list for all clients of a process; ours may be of different servers
         type(self)._config = None
         return await super()._get_dc(dc_id, cdn)
 
-    async def _handle_auto_reconnect(self) -> None:
-        await super()._handle_auto_reconnect()
-        await self.catch_up()
 
-
-def new_client(settings: TelegramSettings) -> TelegramClient:
+def new_client(settings: TelegramSettings, keeper: Keeper | None = None) -> Client:
     """Telethon as we want it: no sleeping through flood waits, no silent repetitions, no giving
     up.
     """
-    session = StringSession(settings.session or None)
+    session = KeptSession(settings.session or None, keeper)
     if settings.server is not None:
         server = settings.server
         rsa.add_key(server.public_key, old=False)
@@ -60,7 +60,6 @@ def new_client(settings: TelegramSettings) -> TelegramClient:
         request_retries=0,
         raise_last_call_error=True,
         flood_sleep_threshold=0,
-        catch_up=True,
         use_ipv6=False,
     )
 
@@ -91,8 +90,7 @@ async def ask(client: TelegramClient, request: Any, *, follow: bool = False) -> 
     Telethon goes there, and the question is asked once more.
     """
     try:
-        async with asyncio.timeout(ANSWER_WITHIN):
-            return await client(request)
+        return await _answered(client, request)
     except MIGRATIONS as error:
         if follow:
             return await ask(client, request)
@@ -111,6 +109,31 @@ async def ask(client: TelegramClient, request: Any, *, follow: bool = False) -> 
         raise TelegramRefused(TelegramCause.SILENT, "no answer") from None
     except (ConnectionError, OSError) as error:
         raise TelegramRefused(TelegramCause.SILENT, str(error) or "no connection") from None
+
+
+async def _answered(client: TelegramClient, request: Any) -> Any:
+    """Telegram's answer; TimeoutError after 20 s of a connection without it, or 60 s without one.
+
+    Telethon sends what has no answer again when the connection is back, with the same random_id;
+    what we gave up is taken out of its hands, so that it does not happen after all.
+    """
+    task = asyncio.ensure_future(client(request))
+    silent = gone = 0.0
+    try:
+        while silent < ANSWER_WITHIN and gone < GONE_WITHIN:
+            await asyncio.wait((task,), timeout=STEP)
+            if task.done():
+                return task.result()
+            if client.is_here:
+                silent += STEP
+            else:
+                gone += STEP
+        raise TimeoutError
+    finally:
+        if not task.done():
+            task.cancel()
+            await asyncio.wait((task,))
+            client.drop_given_up()
 
 
 def peer_of(person: Person) -> tl.InputPeerUser:

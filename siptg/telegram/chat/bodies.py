@@ -11,6 +11,7 @@ from telethon import helpers
 from telethon.tl import functions as fn
 
 from siptg.telegram.account.client import Account, MessageRef
+from siptg.telegram.account.pace import Priority
 from siptg.telegram.account.telethon import peer_of, sent_id
 from siptg.telegram.chat.bot import Bot
 from siptg.telegram.chat.cards import Card
@@ -71,7 +72,10 @@ class InlineBody:
         request = fn.messages.EditInlineBotMessageRequest(
             at, message=message, entities=entities, reply_markup=self.markup(card)
         )
-        await edited(self.bot.ask(request, at.dc_id), self.counters)
+        asked = self.bot.queue.send(
+            self.message.person.id, Priority.CARD, request, key=("inline", at.id)
+        )
+        await edited(asked, self.counters)
 
     async def _take_out(self) -> None:
         try:
@@ -95,7 +99,10 @@ class TextBody:
         request = fn.messages.EditMessageRequest(
             peer_of(self.message.person), self.message.id, message=text, entities=entities
         )
-        await edited(self.account.ask(request), self.counters)
+        asked = self.account.queue.send(
+            self.message.person.id, Priority.CARD, request, key=("edit", self.message.id)
+        )
+        await edited(asked, self.counters)
 
 
 async def edited(request: Any, counters: Counter[str]) -> None:
@@ -110,14 +117,15 @@ async def edited(request: Any, counters: Counter[str]) -> None:
             raise
 
 
-async def send_text(account: Account, person: Person, text: Text) -> MessageRef:
-    """A formatted message of the phone account; TelegramRefused."""
+async def send_text(
+    account: Account, person: Person, text: Text, priority: Priority = Priority.NOTE
+) -> MessageRef:
+    """A formatted message of the phone account, in its turn; TelegramRefused."""
     message, entities = wired(text)
     if not message:
         raise TelegramRefused(TelegramCause.INTERNAL, "MESSAGE_EMPTY")
-    sent = await account.ask(
-        fn.messages.SendMessageRequest(
-            peer_of(person), message, entities=entities, random_id=helpers.generate_random_long()
-        )
+    request = fn.messages.SendMessageRequest(
+        peer_of(person), message, entities=entities, random_id=helpers.generate_random_long()
     )
+    sent = await account.queue.send(person.id, priority, request)
     return MessageRef(person, sent_id(sent))

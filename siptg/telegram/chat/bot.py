@@ -11,6 +11,7 @@ from telethon.tl import functions as fn
 from telethon.tl import types as tl
 
 from siptg.telegram.account.health import AccountGone, Health, health_of
+from siptg.telegram.account.queue import Queue
 from siptg.telegram.account.telethon import new_client, person_of
 from siptg.telegram.account.watch import Watch
 from siptg.telegram.chat.dc import ask_dc
@@ -41,6 +42,8 @@ class Bot:
         self.updates: asyncio.Queue[Any] = asyncio.Queue(MOST_WAITING)
         self._client = new_client(settings)
         self._watch = Watch(self._client, "the bot")
+        self.queue = Queue(self._ask_at_home)
+        """For edits of cards: in their turn, at Telegram's pace."""
 
     async def __aenter__(self) -> Self:
         self._client.add_event_handler(self._update, events.Raw(KINDS))
@@ -58,9 +61,11 @@ class Bot:
         await self._client.is_user_authorized()
         self.me = person_of(me)
         self._watch.start()
+        await self.queue.__aenter__()
         return self
 
     async def __aexit__(self, *why: object) -> None:
+        await self.queue.__aexit__(*why)
         await self._watch.stop()
         await self._client.disconnect()
 
@@ -79,10 +84,13 @@ class Bot:
 
     async def ask(self, request: Any, dc: int | None = None) -> Any:
         """One request, to another data centre where it is said; TelegramRefused."""
-        # inline messages are edited where they lie, which is not always where the bot is at home
         if dc is None or dc == self._client.session.dc_id:
             return await self._watch.ask(request)
         return await ask_dc(self._client, request, dc)
+
+    async def _ask_at_home(self, request: Any) -> Any:
+        # inline messages are edited where they lie, which is not always where the bot is at home
+        return await self.ask(request, getattr(getattr(request, "id", None), "dc_id", None))
 
     async def _message(self, event: Any) -> None:
         sender = await event.get_sender() if event.is_private else None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import attrs
 from telethon.tl import types as tl
+
+from siptg.telegram.lab.updates import Updates
 
 if TYPE_CHECKING:
     from siptg.telegram.lab.link import Link
@@ -47,10 +48,11 @@ class LabAccount:
         factory=lambda: deque(maxlen=MOST_KEPT), repr=False
     )
     """(pts, update, people in it): messages and edits, for getDifference."""
-    missed: deque[tuple[Any, tuple[LabAccount, ...]]] = attrs.field(
+    updates: Updates = attrs.field(factory=Updates, repr=False)
+    presses: deque[tuple[Any, tuple[LabAccount, ...]]] = attrs.field(
         factory=lambda: deque(maxlen=MOST_KEPT), repr=False
     )
-    """News of calls, and presses, that came while no client was connected."""
+    """Presses that came while no client of the bot was connected."""
 
     @property
     def is_bot(self) -> bool:
@@ -79,14 +81,11 @@ class LabAccount:
         """Tell all clients of the account; what nobody hears now is kept for getDifference."""
         if pts is not None:
             self.kept.append((pts, update, people))
-        elif not self.links and isinstance(
-            update, tl.UpdatePhoneCall | tl.UpdateInlineBotCallbackQuery
-        ):
-            self.missed.append((update, people))
+        elif isinstance(update, tl.UpdatePhoneCall):
+            self.updates.remember_call(update, people)
+        elif not self.links and isinstance(update, tl.UpdateInlineBotCallbackQuery):
+            self.presses.append((update, people))
         ring = isinstance(getattr(update, "phone_call", None), tl.PhoneCallRequested)
         for link in list(self.links):
             if not ring or link.takes_calls:
                 link.push(update, people)
-
-    def state(self) -> tl.updates.State:
-        return tl.updates.State(self.pts, 0, datetime.now(UTC), 0, 0)

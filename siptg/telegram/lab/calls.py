@@ -14,6 +14,7 @@ from telethon.tl import functions as fn
 from telethon.tl import types as tl
 
 from siptg.telegram.lab.accounts import LabAccount, random_id
+from siptg.telegram.lab.chats import Chats, note_call
 from siptg.telegram.lab.handlers import handles
 from siptg.telegram.lab.handshake import GENERATOR, PRIME
 from siptg.telegram.lab.link import Link, Refused
@@ -44,6 +45,8 @@ class Call:
     timer: asyncio.TimerHandle | None = None
     direct: bool = True
     """Both users' protocols allow it."""
+    chats: Chats | None = None
+    """Where the call leaves its line when it is over."""
 
     @property
     def alive(self) -> bool:
@@ -62,6 +65,8 @@ class Call:
     def tell_device(self, account: LabAccount, update: Any) -> None:
         """The device that is in the call; where that is gone, all that the account has."""
         link = self.caller_link if account is self.caller else self.callee_link
+        if isinstance(update, tl.UpdatePhoneCall):
+            account.updates.remember_call(update, (self.caller, self.callee))
         if link is not None and link in account.links:
             link.push(update, (self.caller, self.callee))
         else:
@@ -114,6 +119,8 @@ def _end(call: Call, reason: Any, duration: int | None, but: LabAccount | None =
     for account in (call.caller, call.callee):
         if account is not but:
             call.tell(account, over)
+    if call.chats is not None:
+        note_call(call.chats, call.caller, call.callee, call.id, reason, duration or 0)
     return over
 
 
@@ -165,6 +172,7 @@ def request(link: Link, query: Any) -> tl.phone.PhoneCall:
         random_id(), random_id(), caller, callee, query.g_a_hash, query.protocol, query.random_id
     )
     call.caller_link = link
+    call.chats = link.lab.chats
     calls.by_id[call.id] = call
     while len(calls.by_id) > MOST_CALLS:
         del calls.by_id[next(iter(calls.by_id))]

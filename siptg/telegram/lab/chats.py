@@ -106,6 +106,26 @@ def deliver(
     return result
 
 
+def note_call(
+    chats: Chats, caller: LabAccount, callee: LabAccount, call: int, reason: Any, seconds: int
+) -> None:
+    """The line that a call leaves in the chat of both."""
+    stored = Stored(caller, callee, None, {})
+    for owner, other in ((caller, callee), (callee, caller)):
+        message = tl.MessageService(
+            next(chats.numbers),
+            tl.PeerUser(other.id),
+            datetime.now(UTC),
+            action=tl.MessageActionPhoneCall(call, reason=reason, duration=seconds or None),
+            out=owner is caller,
+            from_id=tl.PeerUser(caller.id),
+        )
+        stored.copies[owner.id] = message
+        chats.messages[message.id] = stored
+        pts = owner.next_pts()
+        owner.notify(tl.UpdateNewMessage(message, pts, 1), caller, callee, pts=pts)
+
+
 def change(
     link: Link, stored: Stored, text: str | None, markup: Any, entities: list[Any] | None
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -52,9 +51,8 @@ class Link:
         self.wire.write(payload)
 
     def push(self, update: Any, people: tuple[LabAccount, ...]) -> None:
-        users = [person.user(self.account) for person in people]
-        body = bytes(tl.Updates([update], users, [], datetime.now(UTC), 0))
-        self.send(self.session.seal(body, reply=False))
+        if self.account is not None:
+            self.account.updates.push(self, update, people)
 
     def attach(self, account: LabAccount) -> None:
         """This connection speaks for the account from now on, and so does its auth key."""

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import logging
 import os
+import random
 import struct
 import time
 from collections import Counter, deque
@@ -29,6 +30,7 @@ from siptg.telegram.lab import (  # noqa: F401  (they register handlers)
     files,
     inline,
     sign_in,
+    updates,
 )
 from siptg.telegram.lab.accounts import LabAccount
 from siptg.telegram.lab.calls import Calls
@@ -149,6 +151,18 @@ class Lab:
         """Cut the connections of an account, as a network does."""
         for link in list(account.links):
             link.wire.writer.transport.abort()
+
+    def withhold(self, account: LabAccount) -> None:
+        """Tell its clients nothing until `release`."""
+        account.updates.held = account.updates.held or []
+
+    def release(self, account: LabAccount, *, order: random.Random | None = None) -> None:
+        """Tell what was withheld, in its order, or in a random one."""
+        account.updates.release(order=order)
+
+    def lose(self, account: LabAccount, pushes: int = 1) -> None:
+        """The next updates for its clients get lost on their way."""
+        account.updates.losing += pushes
 
     def refuse(
         self, account: LabAccount, query: type, code: int, text: str, times: int = 1

@@ -9,7 +9,6 @@ from telethon.tl import functions as fn
 from telethon.tl import types as tl
 
 from siptg.telegram.lab import dcs
-from siptg.telegram.lab.accounts import LabAccount
 from siptg.telegram.lab.handlers import handles
 from siptg.telegram.lab.link import Link, Refused
 
@@ -74,24 +73,3 @@ def resolve(link: Link, query: Any) -> tl.contacts.ResolvedPeer:
     if found is None:
         raise Refused(400, "USERNAME_NOT_OCCUPIED")
     return tl.contacts.ResolvedPeer(tl.PeerUser(found.id), [], [found.user(me)])
-
-
-@handles(fn.updates.GetStateRequest)
-def get_state(link: Link, _: Any) -> tl.updates.State:
-    return link.me.state()
-
-
-@handles(fn.updates.GetDifferenceRequest)
-def get_difference(link: Link, query: Any) -> Any:
-    """What an account's client missed: messages, edits, and news of calls."""
-    me = link.me
-    kept = [(update, people) for pts, update, people in me.kept if pts > query.pts]
-    kept += me.missed
-    me.missed.clear()
-    if not kept:
-        return tl.updates.DifferenceEmpty(datetime.now(UTC), 0)
-    messages = [u.message for u, _ in kept if isinstance(u, tl.UpdateNewMessage)]
-    others = [u for u, _ in kept if not isinstance(u, tl.UpdateNewMessage)]
-    people: set[LabAccount] = {person for _, group in kept for person in group}
-    users = [person.user(me) for person in people]
-    return tl.updates.Difference(messages, [], others, [], users, me.state())
