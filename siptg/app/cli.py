@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
-import sys
-from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from siptg.app.commands import lab
-from siptg.app.config import DEFAULT_PATH, Config, ConfigError, load
-
-EXIT_FAILED, EXIT_USAGE = 1, 2
+from siptg.app.commands.accounts import account, accounts
+from siptg.app.commands.doctor import doctor
+from siptg.app.commands.lab import app as lab
+from siptg.app.commands.login import login, logout
+from siptg.app.commands.shell import EXIT_FAILED, ConfigOption, load_config
+from siptg.app.commands.shell import run as run_to_end
+from siptg.app.config import DEFAULT_PATH, Config
 
 app = typer.Typer(
     help="Telegram as a SIP softphone.",
@@ -24,11 +22,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-app.add_typer(lab.app, name="lab")
-ConfigOption = Annotated[
-    Path, typer.Option("--config", "-c", help="The TOML file that describes accounts and lines.")
-]
-_console = Console(stderr=True)
 
 
 @app.command()
@@ -49,7 +42,7 @@ def demo(
     from siptg.app.demo.demo import run_demo
 
     log.set_up("info" if verbose else "error")
-    raise typer.Exit(0 if run_command(run_demo(report)) else EXIT_FAILED)
+    raise typer.Exit(0 if run_to_end(run_demo(report)) else EXIT_FAILED)
 
 
 @app.command()
@@ -63,30 +56,9 @@ def run(config: ConfigOption = DEFAULT_PATH) -> None:
     """
     from siptg.app import log
 
-    settings = _load(config)
+    settings = load_config(config)
     log.set_up(settings.log.level, json=settings.log.json)
-    run_command(_serve(settings))
-
-
-@app.command()
-def login(
-    phone: Annotated[
-        str, typer.Argument(help="Phone number of the Telegram account that shall make the calls.")
-    ],
-    config: ConfigOption = DEFAULT_PATH,
-) -> None:
-    """Sign the phone account in to Telegram and keep its session, sealed, in the store.
-
-    Telegram sends a code to the account's other devices; it is asked for here.
-
-    Example: `siptg login +49301234567`
-    """
-    from siptg.app import log
-
-    settings = _load(config)
-    log.set_up("error")
-    run_command(_log_in(settings, phone))
-    _console.print("Signed in. Start the service with `siptg run`.")
+    run_to_end(_serve(settings))
 
 
 async def _serve(settings: Config) -> None:
@@ -98,77 +70,10 @@ async def _serve(settings: Config) -> None:
         await service.run()
 
 
-async def _log_in(settings: Config, phone: str) -> None:
-    from siptg.app.store import Seal, SqlStore
-    from siptg.app.telegram_login import log_in
-
-    async def ask(prompt: str, hidden: bool = False) -> str:
-        answer = await asyncio.to_thread(typer.prompt, prompt, hide_input=hidden)
-        return str(answer).strip()
-
-    async with SqlStore(settings.store.path, Seal.from_file(settings.store.key_file)) as store:
-        await log_in(
-            settings.telegram,
-            store,
-            phone,
-            code=lambda: ask("Code"),
-            password=lambda: ask("Two-step password", hidden=True),
-        )
-
-
-def _load(path: Path) -> Config:
-    try:
-        return load(path)
-    except ConfigError as error:
-        _fail(str(error), EXIT_USAGE)
-
-
-def run_command(work: Coroutine[Any, Any, Any]) -> Any:
-    """Run to the end; SIGINT and SIGTERM cancel it in order, known troubles become one line."""
-    from siptg.app.store import SealBroken, StoreError
-    from siptg.app.telegram_login import NotLoggedIn
-    from siptg.rtp.codecs.opus import LibopusMissing
-    from siptg.telegram.account.telethon import NotSignedIn
-    from siptg.telegram.lab.folder import NoLab
-    from siptg.telegram.people import TelegramRefused
-
-    known = (
-        StoreError,
-        SealBroken,
-        NotLoggedIn,
-        NotSignedIn,
-        TelegramRefused,
-        LibopusMissing,
-        NoLab,
-        OSError,
-    )
-    try:
-        return _loop_runner()(_until_signal(work))
-    except known as error:
-        _fail(str(error), EXIT_FAILED)
-    except asyncio.CancelledError:
-        return None
-
-
-async def _until_signal(work: Coroutine[Any, Any, Any]) -> Any:
-    task, loop = asyncio.ensure_future(work), asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, task.cancel)
-    return await task
-
-
-def _loop_runner() -> Any:
-    """uvloop where it is installed (not on Windows), plain asyncio otherwise."""
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.run
-    return uvloop.run
-
-
-def _fail(text: str, code: int) -> NoReturn:
-    _console.print(text, style="red", markup=False, highlight=False)
-    sys.exit(code)
+for command in (login, logout, accounts, doctor):
+    app.command()(command)
+app.add_typer(account, name="account")
+app.add_typer(lab, name="lab")
 
 
 def main() -> None:

@@ -49,6 +49,10 @@ class TelegramConfig:
     ice_addresses: tuple[str, ...] | None = None
     """Local addresses for calls' media; left out, all but loopback."""
     server: ServerConfig | None = None
+    account: str = "phone account"
+    """Name of the session that makes the calls (`siptg login --name`)."""
+    bot: str = "bot"
+    """Name of the session that shows cards."""
 
 
 @attrs.frozen

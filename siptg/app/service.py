@@ -18,9 +18,9 @@ from siptg.app.lines import Line, Lines
 from siptg.app.numbers import NotDialable, read_wish
 from siptg.app.router import Router
 from siptg.app.sip_leg import SipLeg
-from siptg.app.store import KnownPerson, Seal, SqlStore, StoreError
+from siptg.app.store import KnownPerson, SqlStore, StoreError, open_seal
 from siptg.app.telegram_leg import TelegramLeg
-from siptg.app.telegram_login import open_account, open_bot
+from siptg.app.telegram_login import AccountKeeper
 from siptg.phone import Incoming
 from siptg.rtp.clock import MediaClock
 from siptg.sip.registration import RegistrationState
@@ -58,15 +58,12 @@ class Service:
     async def __aenter__(self) -> Self:
         """Everything on, in the order of need; what fails undoes what stands."""
         async with contextlib.AsyncExitStack() as stack:
-            seal = Seal.from_file(self.config.store.key_file)
+            seal = open_seal(self.config.store.key_file, self.config.store.path)
             self.store = await stack.enter_async_context(SqlStore(self.config.store.path, seal))
             self.clock = await stack.enter_async_context(MediaClock())
-            self.account = await stack.enter_async_context(
-                await open_account(self.config.telegram, self.store, self.clock)
-            )
-            bot = await open_bot(self.config.telegram, self.store)
-            if bot is not None:
-                await stack.enter_async_context(bot)
+            keeper = AccountKeeper(self.config.telegram, self.store)
+            self.account = await keeper.enter_account(stack, self.clock)
+            bot = await keeper.enter_bot(stack)
             self.cards = await stack.enter_async_context(Cards(self.account, bot))
             self.lines = Lines(
                 self.config.lines, self.clock, changed=self._line_changed, called=self._party_calls
@@ -76,7 +73,12 @@ class Service:
             await stack.enter_async_context(self.lines)
             stack.push_async_callback(self._hang_up_all)
             self._stack = stack.pop_all()
-        for work in (self._take_messages(), self._take_calls(), self._take_presses()):
+        for work in (
+            self._take_messages(),
+            self._take_calls(),
+            self._take_presses(),
+            keeper.watch(self.account, bot),
+        ):
             self._do(work)
         log.info("= running with %d lines", len(self.config.lines))
         return self

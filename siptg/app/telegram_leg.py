@@ -26,6 +26,7 @@ CAUSES: dict[TelegramCause, Cause] = {
     TelegramCause.FLOOD: Cause.FLOOD,
     TelegramCause.SILENT: Cause.TELEGRAM_SILENT,
     TelegramCause.UNKNOWN: Cause.NOT_REACHED,
+    TelegramCause.GONE: Cause.TELEGRAM_SILENT,
     TelegramCause.INTERNAL: Cause.INTERNAL,
 }
 

@@ -1,20 +1,38 @@
-"""The way into Telegram: sessions from the store, and how they come to be there."""
+"""The way into Telegram: sessions from the store, how they come to be there, how they stand."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import UTC, datetime
 
 from siptg.app.config import TelegramConfig
-from siptg.app.store import Store
+from siptg.app.store import AccountRecord, Store, StoreError
 from siptg.rtp.clock import MediaClock
 from siptg.telegram.account.client import Account
-from siptg.telegram.account.sign_in import sign_in, sign_in_bot
+from siptg.telegram.account.health import READY, AccountGone, AccountState, Health, health_of
+from siptg.telegram.account.sign_in import (
+    Asker,
+    SignedIn,
+    SignInFailed,
+    sign_in,
+    sign_in_by_qr,
+    sign_in_by_token,
+    sign_in_user,
+    sign_out,
+    who_is,
+)
 from siptg.telegram.chat.shown import Bot
+from siptg.telegram.people import Person, TelegramRefused
 from siptg.telegram.server import Server
 from siptg.telegram.settings import TelegramSettings
 
+log = logging.getLogger(__name__)
+
 PHONE, BOT = "phone account", "bot"
-"""Names of the sessions in the store."""
+"""Names of the sessions in the store, where nobody chose others."""
 
 
 class NotLoggedIn(Exception):
@@ -44,24 +62,174 @@ async def log_in(
     password: Callable[[], Awaitable[str]] | None = None,
 ) -> None:
     """Sign the phone account in and keep its session. TelegramRefused says what Telegram said."""
-    session = await sign_in(settings_of(config), phone, code, password)
-    await store.keep_session(PHONE, session)
+    await store.keep_session(
+        config.account, await sign_in(settings_of(config), phone, code, password)
+    )
 
 
-async def open_account(config: TelegramConfig, store: Store, clock: MediaClock) -> Account:
-    """The phone account, not yet connected; NotLoggedIn where nobody ever signed in."""
-    session = await store.session(PHONE)
+async def log_in_as(
+    config: TelegramConfig,
+    store: Store,
+    name: str,
+    asker: Asker,
+    *,
+    phone: str = "",
+    token: str = "",
+) -> SignedIn:
+    """By token, else by phone number, else by QR code; what comes of it is kept under `name`.
+
+    SignInFailed says in words why not. The old session of that name is kept until a new one is
+    there.
+    """
+    settings = settings_of(config)
+    if token:
+        signed_in = await sign_in_by_token(settings, token)
+    elif phone:
+        signed_in = await sign_in_user(settings, phone, asker)
+    else:
+        signed_in = await sign_in_by_qr(settings, asker)
+    await keep(store, name, signed_in)
+    return signed_in
+
+
+async def keep(store: Store, name: str, signed_in: SignedIn) -> None:
+    """A session that is good, and whose it is."""
+    await store.keep_session(name, signed_in.session)
+    await store.keep_account(_record(name, signed_in.person, signed_in.is_bot, READY))
+
+
+async def log_out(config: TelegramConfig, store: Store, name: str) -> bool:
+    """End a session at Telegram and forget it; False where Telegram was not reached.
+
+    NotLoggedIn where there is none of that name.
+    """
+    session = await store.session(name)
     if not session:
-        raise NotLoggedIn("the phone account is not signed in: run `siptg login` first")
-    return Account(settings_of(config, session), clock=clock)
+        raise NotLoggedIn(f"nobody is signed in as {name!r}: see `siptg accounts`")
+    try:
+        await sign_out(settings_of(config, session))
+    except TelegramRefused as refused:
+        log.warning("the session is forgotten here, but Telegram was not told: %s", refused)
+        return False
+    finally:
+        await store.forget_account(name)
+    return True
 
 
-async def open_bot(config: TelegramConfig, store: Store) -> Bot | None:
-    """The bot that shows cards, not yet connected; None where the configuration has no token."""
-    if not config.bot_token:
+async def check(config: TelegramConfig, store: Store, name: str, kind: str) -> Health:
+    """Ask Telegram how an account stands, and remember the answer."""
+    session = await store.session(name)
+    known = {account.name: account for account in await store.accounts()}.get(name)
+    try:
+        signed_in = await who_is(settings_of(config, session))
+    except SignInFailed as failed:
+        health = health_of(failed.word) or Health(
+            AccountState.UNREACHABLE, "Telegram was not reached", "try again later", failed.word
+        )
+    else:
+        await keep(store, name, signed_in)
+        return READY
+    if health.state is not AccountState.UNREACHABLE:
+        await _mark(store, name, kind, health, known)
+    return health
+
+
+async def _mark(
+    store: Store, name: str, kind: str, health: Health, known: AccountRecord | None
+) -> None:
+    """What happened to an account, beside what was known of it."""
+    old = known or AccountRecord(name, kind, 0, "", "", "", None)
+    await store.keep_account(
+        AccountRecord(
+            name, old.kind, old.user, old.title, health.state.value, health.word, old.seen
+        )
+    )
+
+
+def _record(name: str, person: Person, is_bot: bool, health: Health) -> AccountRecord:
+    title = f"{person.name} (@{person.username})" if person.username else person.name
+    kind = "bot" if is_bot else "phone"
+    now = datetime.now(UTC).replace(tzinfo=None)
+    return AccountRecord(name, kind, person.id, title, health.state.value, health.word, now)
+
+
+class AccountKeeper:
+    """The accounts of a running service: opened, watched, and how they stand is kept."""
+
+    def __init__(self, config: TelegramConfig, store: Store) -> None:
+        self._config, self._store = config, store
+
+    async def enter_account(self, stack: contextlib.AsyncExitStack, clock: MediaClock) -> Account:
+        """The phone account, signed in. NotLoggedIn where nobody ever signed in, AccountGone
+        where Telegram does not know it any more.
+        """
+        name = self._config.account
+        session = await self._store.session(name)
+        if not session:
+            raise NotLoggedIn("the phone account is not signed in: run `siptg login` first")
+        account = Account(settings_of(self._config, session), clock=clock)
+        try:
+            await stack.enter_async_context(account)
+        except AccountGone as gone:
+            await self._gone(name, "phone", gone.health)
+            raise
+        await self._well(name, account.me, is_bot=False)
+        return account
+
+    async def enter_bot(self, stack: contextlib.AsyncExitStack) -> Bot | None:
+        """The bot that shows cards; None where there is none, or it cannot be used: cards then
+        come as text.
+        """
+        name, token = self._config.bot, self._config.bot_token
+        session = await self._store.session(name)
+        for fresh in (False, True):
+            try:
+                if fresh or not session:
+                    if not token:
+                        return None
+                    session = (await sign_in_by_token(settings_of(self._config), token)).session
+                    await self._store.keep_session(name, session)
+                bot = await stack.enter_async_context(Bot(settings_of(self._config, session)))
+            except (AccountGone, TelegramRefused) as error:
+                health = error.health if isinstance(error, AccountGone) else None
+                if isinstance(error, SignInFailed):
+                    health = health_of(error.word)
+                if health is not None:
+                    await self._gone(name, "bot", health)
+                # a session that was ended is no matter as long as the token is good
+                if health is not None and not fresh and token:
+                    continue
+                log.error("cards come as text, for the bot cannot be used: %s", error)
+                return None
+            await self._well(name, bot.me, is_bot=True)
+            return bot
         return None
-    session = await store.session(BOT)
-    if not session:
-        session = await sign_in_bot(settings_of(config), config.bot_token)
-        await store.keep_session(BOT, session)
-    return Bot(settings_of(config, session))
+
+    async def watch(self, account: Account, bot: Bot | None) -> None:
+        """For as long as the service runs: what ends an account is kept in the store."""
+        watching = [self._until_gone(self._config.account, "phone", account)]
+        if bot is not None:
+            watching.append(self._until_gone(self._config.bot, "bot", bot))
+        await asyncio.gather(*watching)
+        await asyncio.Event().wait()
+
+    async def _until_gone(self, name: str, kind: str, account: Account | Bot) -> None:
+        await self._gone(name, kind, await account.gone())
+
+    async def _well(self, name: str, person: Person, *, is_bot: bool) -> None:
+        with _told():
+            await self._store.keep_account(_record(name, person, is_bot, READY))
+
+    async def _gone(self, name: str, kind: str, health: Health) -> None:
+        with _told():
+            known = {one.name: one for one in await self._store.accounts()}
+            await _mark(self._store, name, kind, health, known.get(name))
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """How an account stands is worth a line, not a service."""
+    try:
+        yield
+    except StoreError as error:
+        log.error("%s", error)

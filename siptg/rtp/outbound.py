@@ -22,6 +22,9 @@ MOST_JUMP = 48_000 * 3
 MOST_LOST = 1000
 """Numbers that may be missing in it at once; more are another numbering."""
 _UNKNOWN = -1
+LONGEST_PAUSE = 48_000 * 4 // 10
+"""Ticks from one packet to the next while an encoder would rather pause: engines take a stream for
+lost that says nothing for longer than 400 ms."""
 _pack = HEADER.pack
 
 
@@ -68,6 +71,7 @@ class Outbound:
         self._ptime = 20
         self._rest: list[Samples] = []
         self._talking = False
+        self._spoke_at = 0
         # of what is carried: what is added to their numbers, and the SSRC these came from; None
         # while frames are said
         self._carried: int | None = None
@@ -143,8 +147,7 @@ class Outbound:
             self._collect(frame, stamp, now)
             return
         payload = encoder.encode(frame)
-        if len(payload) <= DTX_BYTES and opus is not None:
-            self._talking = False  # a pause that the far end fills itself (RFC 7587 §3.1.3)
+        if len(payload) <= DTX_BYTES and opus is not None and self._pauses(stamp, self._ticks):
             return
         kind = self._type
         if not self._talking:
@@ -269,6 +272,14 @@ class Outbound:
             self._put(self._event_type | (0x80 if marker else 0), at, payload, now)
         return True
 
+    def _pauses(self, stamp: int, ticks: int) -> bool:
+        """Whether a payload that need not be sent is left out: the far end fills the pause itself
+        (RFC 7587 §3.1.3). It is sent where the pause would become too long.
+        """
+        if self._talking:
+            self._talking, self._spoke_at = False, stamp - ticks
+        return (stamp + ticks - self._spoke_at) & 0xFFFFFFFF <= LONGEST_PAUSE
+
     def _put(self, kind: int, stamp: int, payload: bytes, now: float) -> None:
         sequence, sender = self._sequence, self._sender
         self._sequence = (sequence + 1) & 0xFFFF
@@ -286,7 +297,10 @@ class Outbound:
         while len(samples) - at >= size:
             payload = encoder.encode(samples[at : at + size])
             begun = stamp + (at - before) * codec.clock_rate // self._rate
+            at += size
+            ticks = size * codec.clock_rate // self._rate
+            if len(payload) <= DTX_BYTES and self._opus is not None and self._pauses(begun, ticks):
+                continue
             self._put(self._type | (0 if self._talking else 0x80), begun, payload, now)
             self._talking = True
-            at += size
         self._rest = [samples[at:].copy()] if at < len(samples) else []

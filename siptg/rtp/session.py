@@ -61,9 +61,12 @@ class RtpSession:
         now: float,
         *,
         effort: Effort | None = None,
+        bandwidth: float = 64_000.0,
+        reduced: bool = False,
     ) -> None:
+        """`bandwidth`, in bits a second, and `reduced` say how often reports go out (§6.2)."""
         self.stats = StreamStats()
-        self.reports = Reports.join(chance, now)
+        self.reports = Reports.join(chance, now, bandwidth=bandwidth, reduced=reduced)
         self.outbound = Outbound(
             send,
             self.reports.sources.sender,

@@ -36,6 +36,7 @@ class TelegramCause(enum.Enum):
     FLOOD = "Telegram asks to wait"
     SILENT = "Telegram does not answer"
     UNKNOWN = "no such person"
+    GONE = "our account is signed out, banned or deleted"
     INTERNAL = "our own fault"
 
 

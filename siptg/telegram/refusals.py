@@ -27,6 +27,23 @@ CAUSES = {
     "USERNAME_INVALID": TelegramCause.UNKNOWN,
     "PEER_FLOOD": TelegramCause.FLOOD,
     "DH_G_A_INVALID": TelegramCause.INTERNAL,
+    # our own account's end; each has its sentence in `account/health.py`
+    "AUTH_KEY_UNREGISTERED": TelegramCause.GONE,
+    "AUTH_KEY_NOT_FOUND": TelegramCause.GONE,
+    "AUTH_KEY_INVALID": TelegramCause.GONE,
+    "AUTH_KEY_PERM_EMPTY": TelegramCause.GONE,
+    "AUTH_KEY_DUPLICATED": TelegramCause.GONE,
+    "SESSION_REVOKED": TelegramCause.GONE,
+    "SESSION_EXPIRED": TelegramCause.GONE,
+    "SESSION_PASSWORD_NEEDED": TelegramCause.GONE,
+    "USER_DEACTIVATED": TelegramCause.GONE,
+    "USER_DEACTIVATED_BAN": TelegramCause.GONE,
+    "PHONE_NUMBER_BANNED": TelegramCause.GONE,
+    "API_ID_INVALID": TelegramCause.GONE,
+    "API_ID_PUBLISHED_FLOOD": TelegramCause.GONE,
+    "ACCESS_TOKEN_INVALID": TelegramCause.GONE,
+    "ACCESS_TOKEN_EXPIRED": TelegramCause.GONE,
+    "USER_MIGRATE": TelegramCause.GONE,
 }
 
 

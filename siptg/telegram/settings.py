@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 
+from siptg.telegram.media.opus import OpusSettings
 from siptg.telegram.server import Server
 from siptg.telegram.signalling.versions import OFFERED
 
@@ -20,3 +21,5 @@ class TelegramSettings:
     """Call protocols that we offer, newest first."""
     ice_addresses: tuple[str, ...] | None = None
     """Local addresses for media; None for all but loopback."""
+    opus: OpusSettings = attrs.field(factory=OpusSettings)
+    """How we speak in calls."""

@@ -15,6 +15,7 @@ from siptg.rtp.rtcp.packets import (
     SourceDescription,
     compound,
 )
+from tests.fuzz import framings, signalling
 from tests.fuzz.media import KEY, MEDIA, SEPARATOR
 from tests.sip.torture.messages import SDP, sip
 from tests.sip.torture.test_ours import LEGAL, WRONG
@@ -31,7 +32,10 @@ replaces application/sdp multipart/mixed;boundary= message/sipfrag sips: tel: Di
 qop="auth" algorithm=SHA-256 terminated;reason= active;expires= \\x0d\\x0a
 m=audio a=rtpmap: a=fmtp: a=ptime: a=maxptime: a=rtcp: a=crypto:1 inline: |2^31 |1:4 a=fingerprint:
 a=setup:actpass a=tls-id: a=mid: a=group:BUNDLE a=group:ANAT a=bundle-only a=inactive RTP/SAVP
-UDP/TLS/RTP/SAVPF telephone-event/8000 CN/8000 opus/48000/2 AES_CM_128_HMAC_SHA1_80 sha-256
+UDP/TLS/RTP/SAVPF InitialSetup Candidates NegotiateChannels MediaState @type exchangeId contents
+payloadTypes ssrcGroups rtpExtensions sdpString candidate: a=ice-ufrag: a=ice-pwd: typ
+m=application m=video offer answer
+telephone-event/8000 CN/8000 opus/48000/2 AES_CM_128_HMAC_SHA1_80 sha-256
 """
 
 
@@ -95,6 +99,10 @@ def write(folder: Path, target: str) -> Path:
     if target == "sdp":
         seeds = [SDP, SDP + b"a=sendonly\r\na=rtpmap:8 PCMA/8000\r\n", b"v=0\r\n"]
         seeds += DEVICES.values()
+    if target in signalling.SIGNALLING:
+        seeds = signalling.conversations()
+    if target in framings.FRAMINGS:
+        seeds = framings.seeds(target)
     if target in MEDIA:
         seeds = media(target)
     for n, data in enumerate(seeds):

@@ -19,7 +19,9 @@ from siptg.sip.stack import Stack
 from siptg.sip.uri import NameAddr, Uri
 from siptg.sip.usages.invite import InviteSession
 from siptg.sip.usages.registrar import Registrar
+from tests.fuzz.framings import FRAMINGS
 from tests.fuzz.media import MEDIA, SEPARATOR
+from tests.fuzz.signalling import SIGNALLING
 from tests.support.wire import PaperMedia
 
 FLOW = Flow("UDP", ("192.0.2.1", 5060), ("192.0.2.2", 5060))
@@ -124,4 +126,6 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "framing": framing,
     "stack": stack,
     **MEDIA,
+    **SIGNALLING,
+    **FRAMINGS,
 }

@@ -54,7 +54,7 @@ class Chromium:
         self.channel: list[dict[str, Any]] = []
         self.opened: list[int] = []
         self.errors: list[str] = []
-        self._wire: Wire
+        self._wire: Channel | WebWire
 
     async def __aenter__(self) -> Self:
         self._stack = contextlib.AsyncExitStack()
@@ -171,9 +171,6 @@ class Page:
     def send(self, text: str) -> None:
         if not self._writer.is_closing():
             self._writer.write(self._socket.send(TextMessage(text)))
-
-
-Wire = Channel
 
 
 class WebWire:

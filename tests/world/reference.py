@@ -27,7 +27,7 @@ from tests.world.sounds import PEAK, loudest
 RATE, FRAME = 48_000, 960
 
 
-class Tone(AudioStreamTrack):  # type: ignore[misc]
+class Tone(AudioStreamTrack):
     """A sine in frames of 20 ms, in its own time."""
 
     def __init__(self, hz: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 import pytest
 
@@ -23,3 +24,22 @@ async def test_a_browser_and_we_hear_each_other(version: str, outgoing: bool) ->
         await call.hangup()
         ended = await until(told, Ended)
     assert ended.cause is TelegramCause.HANGUP
+
+
+async def test_a_browser_mutes_and_follows_an_ice_restart(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    async with talking(Chromium, "4.0.0", outgoing=True) as (call, olga, _, ear):
+        engine = olga.engine
+        await asyncio.gather(we_hear_her(ear), engine.hears(440))
+        # it would show us as muted had we not told
+        await engine.until(lambda: bool(engine.channel), "state of ours")
+        assert engine.channel[0]["isMuted"] is False
+        engine.tell(do="mute", on=True)
+        await engine.until(lambda: call.muted, "muted")
+        engine.tell(do="mute", on=False)
+        await engine.until(lambda: not call.muted, "to be heard")
+        call.restart_media()
+        await engine.until(lambda: "a new path stands" in caplog.text, "new path")
+        engine.heard.clear()
+        await asyncio.gather(we_hear_her(ear), engine.hears(440))
+        assert engine.errors == []

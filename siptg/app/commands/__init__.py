@@ -1,1 +1,1 @@
-"""Commands of `siptg` that are longer than a few lines, a file each."""
+"""The commands of `siptg` that are more than a few lines."""

@@ -2,8 +2,18 @@
 Core.
 """
 
-from siptg.app.store.records import CallRecord, KnownPerson
-from siptg.app.store.seal import Seal, SealBroken
+from siptg.app.store.records import AccountRecord, CallRecord, KnownPerson
+from siptg.app.store.seal import Seal, SealBroken, open_seal
 from siptg.app.store.store import SqlStore, Store, StoreError
 
-__all__ = ["CallRecord", "KnownPerson", "Seal", "SealBroken", "SqlStore", "Store", "StoreError"]
+__all__ = [
+    "AccountRecord",
+    "CallRecord",
+    "KnownPerson",
+    "Seal",
+    "SealBroken",
+    "SqlStore",
+    "Store",
+    "StoreError",
+    "open_seal",
+]

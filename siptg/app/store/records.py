@@ -34,3 +34,23 @@ class CallRecord:
     ended: datetime
     cause: str
     detail: str
+
+
+@attrs.frozen
+class AccountRecord:
+    """What is known of a Telegram account of ours. Times are UTC."""
+
+    name: str
+    """Of its session."""
+    kind: str
+    """`phone` or `bot`."""
+    user: int
+    """Its id at Telegram."""
+    title: str
+    """Name and user name, for people."""
+    state: str
+    """A value of `AccountState`."""
+    word: str
+    """Telegram's word behind the state; empty where all is well."""
+    seen: datetime | None
+    """When Telegram last knew it."""

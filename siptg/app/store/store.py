@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -10,12 +11,12 @@ from alembic import command
 from alembic.config import Config as AlembicConfig
 from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from siptg.app.store.records import CallRecord, KnownPerson
-from siptg.app.store.seal import Seal
-from siptg.app.store.tables import CALLS, PEOPLE, SESSIONS
+from siptg.app.store.records import AccountRecord, CallRecord, KnownPerson
+from siptg.app.store.seal import Seal, SealBroken
+from siptg.app.store.tables import ACCOUNTS, CALLS, PEOPLE, SESSIONS
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -45,6 +46,18 @@ class Store(Protocol):
         """Keep it sealed; an empty one forgets it."""
         ...
 
+    async def accounts(self) -> list[AccountRecord]:
+        """Our Telegram accounts by name."""
+        ...
+
+    async def keep_account(self, account: AccountRecord) -> None:
+        """Remember how an account stands, or what is new about it."""
+        ...
+
+    async def forget_account(self, name: str) -> None:
+        """Its session and what is known of it."""
+        ...
+
 
 class SqlStore:
     """A `Store` in a SQLite file: `async with SqlStore(path, seal) as store`."""
@@ -56,12 +69,34 @@ class SqlStore:
     async def __aenter__(self) -> Self:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            async with self._engine.begin() as connection:
-                await connection.run_sync(_migrate)
+            await self._make_tables()
+            await self._try_key()
         except (SQLAlchemyError, OSError) as error:
             await self._engine.dispose()
             raise StoreError(f"{self._path}: cannot be opened: {_short(error)}") from error
+        except SealBroken:
+            await self._engine.dispose()
+            raise
         return self
+
+    async def _make_tables(self) -> None:
+        """Two first uses at once: one makes the tables, the other finds them at its next try."""
+        for tries_left in (4, 3, 2, 1, 0):
+            try:
+                async with self._engine.begin() as connection:
+                    await connection.run_sync(_migrate)
+                return
+            except OperationalError:
+                if not tries_left:
+                    raise
+                await asyncio.sleep(0.1)
+
+    async def _try_key(self) -> None:
+        """A store that another key has sealed is not written to: nothing of it would be lost, but
+        half of it would belong to one key and half to the other.
+        """
+        for row in await self._read(select(SESSIONS)):
+            self._seal.open(row["name"], row["sealed"])
 
     async def __aexit__(self, *why: object) -> None:
         await self._engine.dispose()
@@ -96,6 +131,19 @@ class SqlStore:
         row = {"name": name, "sealed": self._seal.close(name, session)}
         statement = insert(SESSIONS).values(row)
         await self._write(statement.on_conflict_do_update(index_elements=["name"], set_=row))
+
+    async def accounts(self) -> list[AccountRecord]:
+        rows = await self._read(select(ACCOUNTS).order_by(ACCOUNTS.c.name))
+        return [AccountRecord(**row) for row in rows]
+
+    async def keep_account(self, account: AccountRecord) -> None:
+        row = attrs.asdict(account)
+        statement = insert(ACCOUNTS).values(row)
+        await self._write(statement.on_conflict_do_update(index_elements=["name"], set_=row))
+
+    async def forget_account(self, name: str) -> None:
+        await self._write(delete(SESSIONS).where(SESSIONS.c.name == name))
+        await self._write(delete(ACCOUNTS).where(ACCOUNTS.c.name == name))
 
     async def _write(self, statement: Any) -> None:
         try:

@@ -49,3 +49,15 @@ CALLS = Table(
     Column("detail", String, nullable=False),
     Index("calls_by_person", "person", "began"),
 )
+
+ACCOUNTS = Table(
+    "accounts",
+    METADATA,
+    Column("name", String, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("user", BigInteger, nullable=False),
+    Column("title", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("word", String, nullable=False),
+    Column("seen", DateTime),
+)

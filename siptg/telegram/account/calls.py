@@ -176,6 +176,7 @@ class CallDesk:
             addresses=self._settings.ice_addresses,
             clock=self._clock,
             over=self._forget,
+            opus=self._settings.opus,
         )
 
     def _know(self, call_id: int, commitment: bytes) -> None:

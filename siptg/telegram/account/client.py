@@ -16,14 +16,14 @@ from telethon.tl import types as tl
 
 from siptg.rtp.clock import MediaClock
 from siptg.telegram.account.calls import CallDesk
+from siptg.telegram.account.health import AccountGone, Health, health_of
 from siptg.telegram.account.telethon import (
-    NotSignedIn,
-    ask,
     new_client,
     peer_of,
     person_of,
     sent_id,
 )
+from siptg.telegram.account.watch import Watch
 from siptg.telegram.call import api
 from siptg.telegram.call.call import TelegramCall
 from siptg.telegram.call.times import CallTimes
@@ -68,6 +68,7 @@ class Account:
         self.counters: Counter[str] = Counter()
         self.me: Person
         self._client = new_client(settings)
+        self._watch = Watch(self._client, "the phone account")
         self._desk = CallDesk(
             self.ask, self._who, lambda: self.me.id, settings, times=times, clock=clock
         )
@@ -79,13 +80,19 @@ class Account:
         self._client.add_event_handler(self._message, events.NewMessage(incoming=True))
         try:
             await self._client.connect()
-            me = await self._client.get_me() if await self._client.is_user_authorized() else None
-        except errors.AuthKeyNotFound:
-            me = None
-        if me is None:
+            (me,) = await self.ask(fn.users.GetUsersRequest([tl.InputUserSelf()]))
+        except (errors.AuthKeyNotFound, TelegramRefused) as error:
             await self._client.disconnect()
-            raise NotSignedIn("Telegram knows this session no more: run `siptg login` again")
+            word = error.text if isinstance(error, TelegramRefused) else "AUTH_KEY_NOT_FOUND"
+            health = health_of(word)
+            if health is None:
+                raise
+            raise AccountGone(health) from None
+        # Telethon's own knowledge of it, which its updates need
+        await self._client.is_user_authorized()
+        await self._client.get_me()
         self.me = person_of(me)
+        self._watch.start()
         # Telegram's group is proved sound now, in a thread: the first call shall not wait for it
         self._proving = asyncio.create_task(self._desk.prove())
         return self
@@ -95,7 +102,17 @@ class Account:
         await self._desk.close()
         self._proving.cancel()
         await asyncio.gather(self._proving, return_exceptions=True)
+        await self._watch.stop()
         await self._client.disconnect()
+
+    @property
+    def health(self) -> Health:
+        """How the account stands with Telegram, as far as was noticed."""
+        return self._watch.health
+
+    async def gone(self) -> Health:
+        """Wait until the account is signed out, banned or deleted; what happened."""
+        return await self._watch.gone()
 
     @property
     def session(self) -> str:
@@ -112,7 +129,7 @@ class Account:
 
     async def ask(self, request: Any) -> Any:
         """One request of ours; TelegramRefused where Telegram says no, or nothing."""
-        return await ask(self._client, request)
+        return await self._watch.ask(request)
 
     # people and messages
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import struct
 from typing import Any
 
 from telethon import TelegramClient, errors
@@ -22,8 +23,16 @@ class NotSignedIn(Exception):
     """The session is not, or no more, good; the text says what to do."""
 
 
+MIGRATIONS = (errors.PhoneMigrateError, errors.NetworkMigrateError, errors.UserMigrateError)
+
+
 class _Client(TelegramClient):  # type: ignore[misc]
     """Telethon, but it asks for what it missed after each reconnection."""
+
+    async def _get_dc(self, dc_id: int, cdn: bool = False) -> Any:
+        # Telethon keeps one list for all clients of a process; ours may be of different servers
+        type(self)._config = None
+        return await super()._get_dc(dc_id, cdn)
 
     async def _handle_auto_reconnect(self) -> None:
         await super()._handle_auto_reconnect()
@@ -56,17 +65,42 @@ def new_client(settings: TelegramSettings) -> TelegramClient:
     )
 
 
+def is_session(text: str) -> bool:
+    """Whether this is a string session of Telethon, with a key in it."""
+    try:
+        return StringSession(text).auth_key is not None
+    except (ValueError, struct.error, IndexError):
+        return False
+
+
 def person_of(user: tl.User) -> Person:
     name = " ".join(part for part in (user.first_name, user.last_name) if part)
     return Person(user.id, user.access_hash or 0, name or str(user.id), user.username)
 
 
-async def ask(client: TelegramClient, request: Any) -> Any:
+async def ask(client: TelegramClient, request: Any, *, follow: bool = False) -> Any:
+    """One request; TelegramRefused where Telegram says no, or nothing in time.
+
+    `follow` is for who is not signed in yet: where Telegram sends her to another data centre,
+    Telethon goes there, and the question is asked once more.
+    """
     try:
         async with asyncio.timeout(ANSWER_WITHIN):
             return await client(request)
+    except MIGRATIONS as error:
+        if follow:
+            return await ask(client, request)
+        raise refusal_of(error) from None
     except errors.RPCError as error:
         raise refusal_of(error) from None
+    except errors.AuthKeyNotFound:
+        raise TelegramRefused(TelegramCause.GONE, "AUTH_KEY_NOT_FOUND") from None
+    except asyncio.CancelledError:
+        # Telethon cancels what waits when it closes; that is not our task's own end
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise TelegramRefused(TelegramCause.SILENT, "the connection was closed") from None
     except TimeoutError:
         raise TelegramRefused(TelegramCause.SILENT, "no answer") from None
     except (ConnectionError, OSError) as error:

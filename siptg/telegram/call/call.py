@@ -17,6 +17,7 @@ from siptg.telegram.call.machine import CallMachine, Given, State
 from siptg.telegram.call.times import CallTimes
 from siptg.telegram.media.audio import CallAudio
 from siptg.telegram.media.media import CallMedia, MediaEvents
+from siptg.telegram.media.opus import OpusSettings
 from siptg.telegram.people import Person, TelegramCause, TelegramRefused
 from siptg.telegram.signalling.channel import Channel
 from siptg.telegram.signalling.cipher import SignallingCipher
@@ -60,11 +61,13 @@ class TelegramCall:
         addresses: tuple[str, ...] | None = None,
         clock: MediaClock | None = None,
         over: Callable[[TelegramCall], None] = lambda _: None,
+        opus: OpusSettings | None = None,
     ) -> None:
         self.person, self.outgoing = person, outgoing
-        self.audio = CallAudio(effort=clock.effort if clock else None)
+        self.audio = CallAudio(effort=clock.effort if clock else None, opus=opus)
         self.muted = False
         """She switched her microphone off."""
+        self._we_are_muted = False
         self.counters: Counter[str] = Counter()
         self._api, self._addresses, self._told_over = api, addresses, over
         self._clock = clock
@@ -130,6 +133,12 @@ class TelegramCall:
     def hang_up(self) -> None:
         """End it in whatever state it is; before the answer this declines or withdraws."""
         self._feed(Given.HANG_UP)
+
+    def mute(self, on: bool) -> None:
+        """Our microphone; she sees it. It may be switched before there is media."""
+        self._we_are_muted = on
+        if self._media is not None:
+            self._media.mute(on)
 
     async def wait_over(self, seconds: float) -> None:
         """Until the discard is settled, or that many seconds."""
@@ -218,12 +227,14 @@ class TelegramCall:
                 closed=lambda: self._feed(Given.MEDIA_CLOSED),
                 failed=lambda detail: self._feed(Given.MEDIA_FAILED, detail),
                 muted=self._mute,
+                no_sound=self._no_sound,
             ),
             caller=self.outgoing,
             addresses=self._addresses,
             servers=ready.servers,
             p2p=ready.p2p,
             poller=self._clock.poller if self._clock else None,
+            muted=self._we_are_muted,
         )
         self._channel = version.open(cipher, self.outgoing, self._signals.put_nowait, media.receive)
         media.start()
@@ -298,8 +309,15 @@ class TelegramCall:
                 self._feed(Given.GONE)
 
     def _mute(self, muted: bool) -> None:
+        if muted == self.muted:
+            return
         self.muted = muted
         log.info("< call %s: she is %s", self.id, "muted" if muted else "to be heard")
+        self.tell(events.Muted(muted))
+
+    def _no_sound(self) -> None:
+        log.warning("call %s: no sound of hers has come, and she is not muted", self.id)
+        self.tell(events.NoSound())
 
     def _ask(self, work: Coroutine[Any, Any, None]) -> None:
         async def ask() -> None:

@@ -42,6 +42,18 @@ class Back:
 
 
 @attrs.frozen
+class Muted:
+    """She switched her microphone off, or on again."""
+
+    muted: bool
+
+
+@attrs.frozen
+class NoSound:
+    """Media stands, she is not muted, and yet no sound came for a while; the call goes on."""
+
+
+@attrs.frozen
 class Ended:
     """The last event of every call."""
 
@@ -51,7 +63,7 @@ class Ended:
     """Seconds since Answered."""
 
 
-CallEvent = Ringing | Agreed | Answered | Lost | Back | Ended
+CallEvent = Ringing | Agreed | Answered | Lost | Back | Muted | NoSound | Ended
 
 # from the server
 

@@ -17,19 +17,14 @@ from collections.abc import AsyncIterator
 from typing import Any, Self
 
 import attrs
-from telethon import Button, TelegramClient, events, helpers
+from telethon import Button, TelegramClient, errors, events, helpers
 from telethon.tl import functions as fn
 from telethon.tl import types as tl
 
 from siptg.telegram.account.client import Account, MessageRef
-from siptg.telegram.account.telethon import (
-    NotSignedIn,
-    ask,
-    new_client,
-    peer_of,
-    person_of,
-    sent_id,
-)
+from siptg.telegram.account.health import AccountGone, Health, health_of
+from siptg.telegram.account.telethon import new_client, peer_of, person_of, sent_id
+from siptg.telegram.account.watch import Watch
 from siptg.telegram.chat.cards import Card
 from siptg.telegram.people import Person, TelegramCause, TelegramRefused
 from siptg.telegram.settings import TelegramSettings
@@ -53,22 +48,41 @@ class Bot:
         self.me: Person
         self.updates: asyncio.Queue[Any] = asyncio.Queue()
         self._client = new_client(settings)
+        self._watch = Watch(self._client, "the bot")
 
     async def __aenter__(self) -> Self:
-        await self._client.connect()
-        if not await self._client.is_user_authorized():
+        try:
+            await self._client.connect()
+            (me,) = await self.ask(fn.users.GetUsersRequest([tl.InputUserSelf()]))
+        except (errors.AuthKeyNotFound, TelegramRefused) as error:
             await self._client.disconnect()
-            raise NotSignedIn("Telegram does not know the bot's session: is its token still good?")
-        self.me = person_of(await self._client.get_me())
+            word = error.text if isinstance(error, TelegramRefused) else "AUTH_KEY_NOT_FOUND"
+            health = health_of(word)
+            if health is None:
+                raise
+            raise AccountGone(health) from None
+        await self._client.is_user_authorized()
+        self.me = person_of(me)
         kinds = (tl.UpdateBotInlineQuery, tl.UpdateBotInlineSend, tl.UpdateInlineBotCallbackQuery)
         self._client.add_event_handler(self.updates.put, events.Raw(kinds))
+        self._watch.start()
         return self
 
     async def __aexit__(self, *why: object) -> None:
+        await self._watch.stop()
         await self._client.disconnect()
 
+    @property
+    def health(self) -> Health:
+        """How the bot stands with Telegram, as far as was noticed."""
+        return self._watch.health
+
+    async def gone(self) -> Health:
+        """Wait until the bot's session or token is good no more; what happened."""
+        return await self._watch.gone()
+
     async def ask(self, request: Any) -> Any:
-        return await ask(self._client, request)
+        return await self._watch.ask(request)
 
 
 @attrs.define(eq=False)
@@ -258,6 +272,8 @@ class Cards:
     async def _give_card(self, bot: Bot, update: Any) -> None:
         """Only the phone account gets cards, and only those that it asks for now."""
         token = str(update.query).removeprefix("card ")
+        if token.startswith("doctor "):
+            return  # `siptg doctor` tries the bot beside us, and answers itself
         live = self.live.get(token) if update.user_id == self._account.me.id else None
         results = []
         if live is not None:

@@ -38,6 +38,10 @@ class LabAccount:
     """Privacy: nobody may call."""
     blocked: set[int] = attrs.field(factory=set)
     """Ids of whom this user has blocked."""
+    inline: bool = True
+    """Of a bot: its inline mode is on."""
+    inline_feedback: bool = True
+    """Of a bot: it hears which of its results were sent."""
     pts: int = 1
     links: list[Link] = attrs.field(factory=list, repr=False)
     kept: deque[tuple[int, Any, tuple[LabAccount, ...]]] = attrs.field(
@@ -76,7 +80,7 @@ class LabAccount:
             username=self.username,
             phone=(self.phone or None) if self is seen_by else None,  # nobody has contacts here
             bot_info_version=1 if self.is_bot else None,
-            bot_inline_placeholder="…" if self.is_bot else None,
+            bot_inline_placeholder="…" if self.is_bot and self.inline else None,
         )
 
     def next_pts(self) -> int:
@@ -89,8 +93,10 @@ class LabAccount:
             self.kept.append((pts, update, people))
         elif not self.links and isinstance(update, tl.UpdatePhoneCall):
             self.missed.append((update, people))
+        ring = isinstance(getattr(update, "phone_call", None), tl.PhoneCallRequested)
         for link in list(self.links):
-            link.push(update, people)
+            if not ring or link.takes_calls:
+                link.push(update, people)
 
     def state(self) -> tl.updates.State:
         return tl.updates.State(self.pts, 0, datetime.now(UTC), 0, 0)

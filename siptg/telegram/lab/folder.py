@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from siptg.telegram.lab.logins import test_code
 from siptg.telegram.lab.server import Lab
-from siptg.telegram.lab.sign_in import test_code
 from siptg.telegram.server import Server
 
 KEY_FILE, DOOR_FILE, PUBLIC_FILE = "lab-key.pem", "lab.json", "lab-public.pem"

@@ -43,6 +43,8 @@ async def ask_bot(link: Link, query: Any) -> tl.messages.BotResults:
     bot, me, inline = link.find(query.bot), link.me, link.lab.inline
     if not bot.is_bot:
         raise Refused(400, "BOT_INVALID")
+    if not bot.inline:
+        raise Refused(400, "BOT_INLINE_DISABLED")
     number, loop = random_id(), asyncio.get_running_loop()
     asked = inline.queries[number] = Query(bot, me, loop.create_future())
     if len(inline.queries) > 1000:
@@ -91,7 +93,8 @@ def send_result(link: Link, query: Any) -> tl.Updates:
     update = tl.UpdateBotInlineSend(
         link.me.id, asked.bot.username or "", query.id, msg_id=_inline_id(stored, number)
     )
-    asked.bot.notify(update, link.me)
+    if asked.bot.inline_feedback:
+        asked.bot.notify(update, link.me)
     return sent
 
 

@@ -47,7 +47,8 @@ class Link:
     @property
     def me(self) -> LabAccount:
         if self.account is None:
-            raise Refused(401, "AUTH_KEY_UNREGISTERED")
+            word = self.lab.sign_ins.ended.get(self.session.key_id, "AUTH_KEY_UNREGISTERED")
+            raise Refused(401, word)
         return self.account
 
     def send(self, message: Sent) -> None:
@@ -67,6 +68,12 @@ class Link:
 
     def answered(self, msg_id: int) -> None:
         self._acks.pop(msg_id, None)
+
+    @property
+    def takes_calls(self) -> bool:
+        """Whether this device rings."""
+        device = self.lab.sign_ins.devices.get(self.session.key_id)
+        return device is None or device.takes_calls
 
     def push(self, update: Any, people: tuple[LabAccount, ...]) -> None:
         users = [person.user(self.account) for person in people]

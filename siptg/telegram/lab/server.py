@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from telethon.crypto import AuthKey
 from telethon.tl.tlobject import TLObject
 
-from siptg.telegram.lab import calls, chats, inline, sign_in  # noqa: F401  (they register handlers)
+from siptg.telegram.lab import calls, chats, devices, inline, sign_in  # noqa: F401  (they register)
 from siptg.telegram.lab.accounts import LabAccount
 from siptg.telegram.lab.calls import Calls
 from siptg.telegram.lab.chats import Chats
@@ -29,6 +29,8 @@ from siptg.telegram.lab.faults import Faults
 from siptg.telegram.lab.handshake import Handshake
 from siptg.telegram.lab.inline import Inline
 from siptg.telegram.lab.limits import Limits
+from siptg.telegram.lab.logins import SignIns
+from siptg.telegram.lab.password import Password
 from siptg.telegram.lab.reading import MALFORMED
 from siptg.telegram.lab.records import LogEntry
 from siptg.telegram.lab.salts import PERIOD, Salts
@@ -100,6 +102,7 @@ class Lab:
         """Seconds by which the lab's clock differs from this machine's."""
         self.salt_seconds = PERIOD
         """How long a salt of keys that are made from now on is the current one."""
+        self.sign_ins = SignIns()
         self._host = host
         self._ids = itertools.count(1001)
         self._key = key or generate_private_key(65537, 2048)
@@ -174,6 +177,26 @@ class Lab:
     def note(self, what: str) -> None:
         """Something malformed, for who looks into it."""
         log.debug("! lab: %s", what)
+
+    def set_password(self, account: LabAccount, text: str, hint: str = "") -> None:
+        """Two-step password from now on; an empty text takes it away."""
+        self.sign_ins.passwords.pop(account.id, None)
+        if text:
+            self.sign_ins.passwords[account.id] = Password.of(text, hint)
+
+    def revoke(self, account: LabAccount, word: str = "SESSION_REVOKED") -> None:
+        """End all its sessions, as their owner can on another device."""
+        devices.sign_out(self, account, word)
+
+    def ban(self, account: LabAccount) -> None:
+        """As Telegram does with spammers: its sessions end, its number is refused."""
+        self.sign_ins.banned.add(account.id)
+        devices.sign_out(self, account, "USER_DEACTIVATED_BAN")
+
+    def delete(self, account: LabAccount) -> None:
+        """The account is no more: nobody finds it, its sessions end."""
+        self.accounts.pop(account.id, None)
+        devices.sign_out(self, account, "USER_DEACTIVATED")
 
     # connections
 

@@ -1,9 +1,8 @@
-"""Signing in, and who is who."""
+"""What a client asks first: the configuration, and who is who. Signing in is in `logins.py`."""
 
 from __future__ import annotations
 
-import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from telethon.tl import functions as fn
@@ -16,22 +15,17 @@ from siptg.telegram.lab.link import Link, Refused
 DC = 2
 
 
-def test_code(phone: str) -> str:
-    """Of a test number, 99966XYYYY: five times its X, as in Telegram's test data centres."""
-    number = phone.lstrip("+")
-    return number[5] * 5 if len(number) == 10 and number.startswith("99966") else ""
-
-
 @handles(fn.help.GetConfigRequest)
 def config(link: Link, _: Any) -> tl.Config:
-    host, port = link.lab.address
-    now = datetime.now(UTC)
+    state = link.lab.sign_ins
+    now = datetime.now(UTC) + timedelta(seconds=state.clock_ahead)
+    homes = {state.dc: link.lab, **state.others}
     return tl.Config(
         date=now,
         expires=now,
         test_mode=True,
-        this_dc=DC,
-        dc_options=[tl.DcOption(DC, host, port)],
+        this_dc=state.dc,
+        dc_options=[tl.DcOption(number, *lab.address) for number, lab in homes.items()],
         dc_txt_domain_name="",
         chat_size_max=200,
         megagroup_size_max=200_000,
@@ -59,47 +53,6 @@ def config(link: Link, _: Any) -> tl.Config:
         message_length_max=4096,
         webfile_dc_id=DC,
     )
-
-
-@handles(fn.auth.SendCodeRequest)
-def send_code(link: Link, query: Any) -> tl.auth.SentCode:
-    phone = query.phone_number.lstrip("+")
-    if not phone.isdigit():
-        raise Refused(400, "PHONE_NUMBER_INVALID")
-    code = test_code(phone) or f"{int.from_bytes(os.urandom(4), 'big') % 100_000:05}"
-    link.lab.codes[phone] = code
-    link.lab.code_sent(phone, code)
-    return tl.auth.SentCode(tl.auth.SentCodeTypeApp(5), "hash")
-
-
-@handles(fn.auth.SignInRequest)
-def sign_in(link: Link, query: Any) -> tl.auth.Authorization:
-    phone = query.phone_number.lstrip("+")
-    if not query.phone_code or link.lab.codes.get(phone) != query.phone_code:
-        raise Refused(400, "PHONE_CODE_INVALID")
-    account = next((a for a in link.lab.accounts.values() if a.phone and a.phone == phone), None)
-    if account is None:
-        raise Refused(400, "PHONE_NUMBER_UNOCCUPIED")
-    del link.lab.codes[phone]
-    link.attach(account)
-    return tl.auth.Authorization(account.user(account))
-
-
-@handles(fn.auth.ImportBotAuthorizationRequest)
-def sign_in_bot(link: Link, query: Any) -> tl.auth.Authorization:
-    token = query.bot_auth_token
-    account = next((a for a in link.lab.accounts.values() if token and a.bot_token == token), None)
-    if account is None:
-        raise Refused(400, "ACCESS_TOKEN_INVALID")
-    link.attach(account)
-    return tl.auth.Authorization(account.user(account))
-
-
-@handles(fn.auth.LogOutRequest)
-def log_out(link: Link, _: Any) -> tl.auth.LoggedOut:
-    link.lab.keys[link.session.key_id].account = None
-    link.detach()
-    return tl.auth.LoggedOut()
 
 
 @handles(fn.users.GetUsersRequest)

@@ -11,26 +11,45 @@ from siptg.rtp.codecs.opus import OPUS, RATES
 from siptg.rtp.effort import Effort
 from siptg.rtp.packet import RtpPacket
 from siptg.rtp.session import Hearing, RtpSession
+from siptg.rtp.stats import Quality, heard
+from siptg.telegram.media.opus import OpusSettings, primary
 
 NATURAL_RATE = 48_000
 OPUS_TYPE = 111
 """What Telegram's engines call Opus, until another number is agreed on."""
-FMTP = "minptime=10;useinbandfec=1"
-"""What the engines of Telegram's clients take."""
+REPORTED_AS = 360_000.0
+"""Bits a second that RTCP is told the call has: reports then come about once a second (RFC 3550
+§6.2), as loss is to be answered soon."""
+MOST_SSRC = (1 << 31) - 1
+"""Some engines keep an SSRC in 32 bits with a sign."""
 
 
 class CallAudio:
     """Valid from the first ring to the last beat: silence before there is media, and after it."""
 
-    def __init__(self, *, effort: Effort | None = None, seed: int | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        effort: Effort | None = None,
+        seed: int | None = None,
+        opus: OpusSettings | None = None,
+    ) -> None:
         chance = random.SystemRandom() if seed is None else random.Random(seed)
+        self._opus = opus or OpusSettings()
         self._up = False
         self._send_rtcp: Callable[[bytes], None] | None = None
-        self.session = RtpSession(_nowhere, self._out_rtcp, chance, time.monotonic(), effort=effort)
-        self.receive = self.session.receive
-        """An RTP packet, decrypted, and when it came; False where it is none of this call's."""
+        self.session = RtpSession(
+            _nowhere,
+            self._out_rtcp,
+            chance,
+            time.monotonic(),
+            effort=effort,
+            bandwidth=REPORTED_AS,
+            reduced=True,
+        )
+        self.session.reports.sources.sender.ssrc &= MOST_SSRC
         self.receive_rtcp = self.session.receive_rtcp
-        """The same of RTCP."""
+        """RTCP, decrypted, and when it came."""
         self._send_type = self._receive_type = OPUS_TYPE
         self._rate = NATURAL_RATE
         self._tuned = 0
@@ -51,6 +70,25 @@ class CallAudio:
     @property
     def packets_sent(self) -> int:
         return self.session.reports.sources.sender.packets
+
+    def receive(self, data: bytes, arrived: float) -> bool:
+        """An RTP packet, decrypted, and when it came; False where it is none of this call's."""
+        session = self.session
+        if session.receive(data, arrived):
+            return True
+        opened = primary(data)
+        if opened is data:
+            return False
+        session.stats.garbage -= 1  # it was none
+        return session.receive(opened, arrived)
+
+    def quality(self) -> Quality:
+        """How we hear her, since the call began."""
+        return heard(self.session.counted(), OPUS.key)
+
+    def mute(self, on: bool) -> None:
+        """While it is on nothing is sent but reports; time goes on."""
+        self.session.outbound.silent = on
 
     @property
     def payload_format(self) -> str | None:
@@ -124,7 +162,8 @@ class CallAudio:
         self._tuned = self._rate
         session = self.session
         session.hear(Hearing({self._receive_type: OPUS}), self._rate)
-        session.outbound.speak(OPUS, self._send_type, self._rate, fmtp=FMTP)
+        opus = self._opus
+        session.outbound.speak(OPUS, self._send_type, self._rate, fmtp=opus.fmtp, ptime=opus.ptime)
 
     def _out_rtcp(self, data: bytes) -> None:
         if self._send_rtcp is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections import Counter
@@ -11,16 +10,19 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
-from aiortc import RTCCertificate, RTCDataChannel, RTCDataChannelParameters
+from aiortc import RTCCertificate
 from aiortc.rtcdtlstransport import RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport
-from aiortc.rtcsctptransport import RTCSctpCapabilities, RTCSctpTransport
 
 from siptg.rtp.keys.dtls import exported_keys
 from siptg.rtp.keys.srtp import SrtpError, SrtpSession
 from siptg.rtp.wire import Poller
 from siptg.telegram.media.audio import CallAudio
-from siptg.telegram.media.ice import CallIce, IcePath, Media
+from siptg.telegram.media.ice import CallIce, Media
+from siptg.telegram.media.path import CallPath
 from siptg.telegram.media.servers import RelayServer
+from siptg.telegram.media.state_channel import StateChannel
+from siptg.telegram.media.watch import Told, Watch
+from siptg.telegram.signalling.messages import MediaState, write
 from siptg.telegram.signalling.negotiation import (
     Agreed,
     Candidates,
@@ -29,21 +31,16 @@ from siptg.telegram.signalling.negotiation import (
     Muted,
     Negotiation,
     News,
-    Restart,
     Setup,
 )
+from siptg.telegram.signalling.sctp import run
 
 log = logging.getLogger(__name__)
 
-SILENT_AFTER = 8.0
-"""Seconds without any packet. A peer that is muted sends no sound, but asks for consent: ours every
-six seconds at the latest."""
 WATCH_EVERY = 1.0
-ANSWER_WITHIN = 10.0
-"""Seconds for the answer to an ICE restart of ours."""
 MOST_NEWS = 256
-MOST_EARLY = 100
-"""Candidates kept until the credentials come."""
+MOST_BROKEN = 1000
+"""Datagrams that aiortc breaks over, after which the call is given up."""
 
 _certificate: RTCCertificate | None = None
 
@@ -65,6 +62,8 @@ class MediaEvents:
     closed: Callable[[], None]
     failed: Callable[[str], None]
     muted: Callable[[bool], None]
+    no_sound: Callable[[], None] = lambda: None
+    """The path stands, she is not muted, and no sound ever came."""
 
 
 class _RawDtls(RTCDtlsTransport):
@@ -74,12 +73,25 @@ class _RawDtls(RTCDtlsTransport):
 
     on_rtp: Callable[[bytes, float], object]
     on_rtcp: Callable[[bytes, float], object]
+    broken = 0
 
     async def _handle_rtp_data(self, data: bytes, arrival_time_ms: int) -> None:
         self.on_rtp(data, time.monotonic())
 
     async def _handle_rtcp_data(self, data: bytes) -> None:
         self.on_rtcp(data, time.monotonic())
+
+    async def _recv_next(self) -> None:
+        try:
+            await super()._recv_next()
+        except ConnectionError:
+            raise
+        except Exception as error:
+            # a datagram that aiortc, or OpenSSL below, did not think of: it is left out
+            self.broken += 1
+            log.debug("! a datagram that cannot be used: %r", error)
+            if self.broken >= MOST_BROKEN:
+                raise ConnectionError("too many broken datagrams") from error
 
 
 class CallMedia:
@@ -97,26 +109,27 @@ class CallMedia:
         servers: Sequence[RelayServer],
         p2p: bool,
         poller: Poller | None = None,
+        muted: bool = False,
     ) -> None:
         """`send` takes messages for the other end's engine; `poller` is the beat's: it empties
-        the call's sockets once the call stands.
+        the call's sockets once the call stands. `muted`: so it begins.
         """
         self.counters: Counter[str] = Counter()
         self._poller = poller
         self._audio, self._send, self._events = audio, send, events
         self._caller, self._addresses, self._servers, self._p2p = caller, addresses, servers, p2p
-        self._path = IcePath(self._new_ice())
+        self._path = CallPath(
+            self._new_ice, self._introduce, self.counters, negotiation.manners.restart
+        )
+        self._path.changed = self._changed
         self._dtls = _RawDtls(self._path, [certificate()])  # type: ignore[arg-type]
         self._dtls.on_rtp, self._dtls.on_rtcp = audio.receive, audio.receive_rtcp
         self._negotiation = negotiation
-        self._up = self._closing = False
-        self._setup: asyncio.Future[Setup] = asyncio.get_running_loop().create_future()
-        self._remote: Setup | None = None
-        self._answer: asyncio.Future[Setup] | None = None
-        """To an ICE restart of ours, where the dialect has one."""
-        self._lines: list[str] = []
+        self._up = self._closing = self._she_is_muted = False
+        self._muted = muted
+        audio.mute(muted)
         self._news: asyncio.Queue[News] = asyncio.Queue()
-        self._sctp: RTCSctpTransport | None = None
+        self._channel: StateChannel | None = None
         self._decrypt: Media | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -140,9 +153,17 @@ class CallMedia:
             elif self._news.qsize() < MOST_NEWS:
                 self._news.put_nowait(news)
 
+    def mute(self, on: bool) -> None:
+        """Say nothing from now on, and tell her so; or speak again."""
+        if on != self._muted:
+            self._muted = on
+            self._audio.mute(on)
+            if self._up:
+                self._tell_state()
+
     def restart(self) -> None:
         """A new path under the same keys: ICE again, with new credentials of ours."""
-        self._do(self._restart(theirs=False), "ICE restart")
+        self._path.restart()
 
     async def close(self) -> None:
         if self._closing:
@@ -152,46 +173,50 @@ class CallMedia:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._sctp is not None and self._dtls.state == "connected":
-            with contextlib.suppress(ConnectionError):
-                await self._sctp.stop()
+        if self._channel is not None:
+            self._channel.close()
+        pump = self._dtls._task
         await self._dtls.stop()
-        await self._path.connection.close()
+        await self._path.close()
+        if pump is not None:
+            await asyncio.gather(pump, return_exceptions=True)
 
     # the way up
 
     async def _run(self) -> None:
-        ice = self._path.connection
+        path, negotiation = self._path, self._negotiation
         try:
-            await ice.gather_candidates()
-            if self._caller:
-                self._introduce(ice)
-            remote = await self._setup
-            if not self._caller:
-                self._introduce(ice)
-            await self._join(ice, remote)
+            await path.connect(first=self._caller)
+            remote = await path.remote()
             theirs = remote.fingerprints[0].setup
-            client = self._negotiation.manners.is_client(theirs, caller=self._caller)
+            client = negotiation.manners.is_client(theirs, caller=self._caller)
             self._dtls._set_role("client" if client else "server")
-            prints = [RTCDtlsFingerprint(f.hash, f.value) for f in remote.fingerprints]
-            await self._dtls.start(RTCDtlsParameters(fingerprints=prints))
+            secure = await self._shake_hands(remote)
         except ConnectionError as error:
-            self._events.failed(f"no path: {error}; {self._told(ice)}")
+            direct = "allowed" if self._p2p else "forbidden"
+            self._events.failed(f"no path: {error}; {path}; direct paths {direct}")
             return
-        if self._dtls.state != "connected":
+        if not secure:
             self._events.failed("security: DTLS failed, or a false certificate")
             return
-        self._take_over(ice)
+        self._take_over()
         self._up = True
         self._do(self._watch(), "media watch")
-        self._do(self._open_channel(), "data channel")
+        self._do(path.keep(), "ICE restarts")
+        self._open_channel(client)
         self._events.up()
 
-    async def _join(self, ice: CallIce, remote: Setup) -> None:
-        ice.remote_username, ice.remote_password = remote.ufrag, remote.pwd
-        for line in self._lines:
-            await ice.add_line(line)
-        await ice.connect()
+    async def _shake_hands(self, remote: Setup) -> bool:
+        prints = [RTCDtlsFingerprint(f.hash, f.value) for f in remote.fingerprints]
+        try:
+            await self._dtls.start(RTCDtlsParameters(fingerprints=prints))
+        except ConnectionError:
+            raise
+        except Exception as error:
+            # certificates that cannot be read, and what else a peer may think of
+            log.debug("! DTLS broke: %r", error)
+            return False
+        return bool(self._dtls.state == "connected")
 
     def _introduce(self, ice: CallIce) -> None:
         own = next(
@@ -202,7 +227,7 @@ class CallMedia:
         for message in self._negotiation.introduce(about, ice.lines()):
             self._send(message)
 
-    def _take_over(self, ice: CallIce) -> None:
+    def _take_over(self) -> None:
         """There are keys: packets go straight between the socket and SRTP."""
         # a session of our own under the same keys: it costs half of what aiortc's does
         handshake: Any = self._dtls._ssl
@@ -212,7 +237,6 @@ class CallMedia:
         srtp, path, audio = SrtpSession(*keys), self._path, self._audio
         unprotect, unprotect_rtcp = srtp.unprotect, srtp.unprotect_rtcp
         protect, protect_rtcp = srtp.protect, srtp.protect_rtcp
-
         receive, receive_rtcp = audio.receive, audio.receive_rtcp
 
         def take(data: bytes, arrived: float) -> None:
@@ -224,7 +248,7 @@ class CallMedia:
             except (SrtpError, IndexError):
                 self.counters["not_authentic"] += 1
                 return
-            path.heard = arrived
+            path.media_at = arrived
 
         def send(data: bytes) -> None:
             path.connection.send_now(protect(data))
@@ -233,13 +257,17 @@ class CallMedia:
             path.connection.send_now(protect_rtcp(data))
 
         self._decrypt = take
-        self._use(ice)
+        self._use(path.connection)
         audio.attach(send, send_rtcp)
 
     def _use(self, ice: CallIce) -> None:
         ice.media = self._decrypt
         if self._poller is not None:
             ice.give_to(self._poller)
+
+    def _changed(self, ice: CallIce) -> None:
+        self._use(ice)
+        log.info("= a new path stands")
 
     # messages
 
@@ -255,94 +283,68 @@ class CallMedia:
     async def _take(self, news: News) -> None:
         match news:
             case Setup():
-                self._take_setup(news)
+                self._path.take_setup(news)
             case Candidates(lines):
                 for line in lines:
-                    if len(self._lines) < MOST_EARLY:
-                        self._lines.append(line)
-                    if self._remote is not None and not await self._path.connection.add_line(line):
-                        self.counters["candidate_skipped"] += 1
+                    await self._path.take_line(line)
             case Muted(muted):
-                self._events.muted(muted)
+                if muted != self._she_is_muted:
+                    self._she_is_muted = muted
+                    self._events.muted(muted)
             case Agreed(send_type, receive_type):
                 self._audio.agree(send_type, receive_type)
-
-    def _take_setup(self, setup: Setup) -> None:
-        before, self._remote = self._remote, setup
-        if not self._setup.done():
-            self._setup.set_result(setup)
-        elif before is not None and before.ufrag != setup.ufrag and self._up:
-            self._lines.clear()  # of the old credentials
-            if self._answer is not None and not self._answer.done():
-                self._answer.set_result(setup)
-            else:
-                self._do(self._restart(theirs=True), "ICE restart")
 
     # while it stands
 
     async def _watch(self) -> None:
-        """Silence is told once a SILENT_AFTER; a DTLS that was closed is told at once."""
-        told = time.monotonic()
-        while True:
-            await asyncio.sleep(WATCH_EVERY if self._dtls.state == "connected" else 0)
-            if self._dtls.state in ("closed", "failed"):
-                self._events.closed()
-                return
-            now, was = time.monotonic(), told
-            heard = max(self._path.heard, self._path.connection.heard)
-            if now - heard >= SILENT_AFTER and now - was >= SILENT_AFTER:
-                told = now
+        """What becomes of the path, told within a second; a DTLS that was closed, at once."""
+        watch, closed = Watch(time.monotonic()), asyncio.Event()
+        self._dtls.on("statechange", closed.set)
+        while self._dtls.state == "connected":
+            try:
+                async with asyncio.timeout(WATCH_EVERY):
+                    await closed.wait()
+            except TimeoutError:
+                self._look(watch)
+        self._events.closed()
+
+    def _look(self, watch: Watch) -> None:
+        path, sounds = self._path, self._audio.packets_received
+        match watch.look(time.monotonic(), path.heard, sounds, self._she_is_muted):
+            case Told.SILENT:
                 self._events.silent()
-            elif heard > was and now - heard < WATCH_EVERY:
+            case Told.BACK:
                 self._events.up()
+            case Told.NO_SOUND:
+                self._events.no_sound()
+        if path.is_cut_off():
+            path.restart()
 
-    async def _open_channel(self) -> None:
+    def _open_channel(self, client: bool) -> None:
         """The data channel that carries MediaState; the caller opens it."""
-        sctp = self._sctp = RTCSctpTransport(self._dtls)
+        channel = self._channel = StateChannel(
+            caller=self._caller,
+            client=client,
+            announced=self._negotiation.manners.channel_announced,
+            send=self._send_sctp,
+            counters=self.counters,
+        )
+        channel.on_open, channel.on_text = self._tell_state, self.receive
+        self._dtls._register_data_receiver(channel)
+        channel.start()
 
-        def use(channel: RTCDataChannel) -> None:
-            channel.on("message", self._channel_message)
-
-        sctp.on("datachannel", use)
-        announced = self._negotiation.manners.channel_announced
-        if self._caller or not announced:
-            about = RTCDataChannelParameters(label="data", id=0, negotiated=not announced)
-            use(RTCDataChannel(sctp, about))
-        await sctp.start(RTCSctpCapabilities(maxMessageSize=262_144), 5000)
-
-    def _channel_message(self, text: str | bytes) -> None:
-        self.receive(text.encode() if isinstance(text, str) else text)
-
-    async def _restart(self, *, theirs: bool) -> None:
-        """`theirs`: they began it, with credentials that we have."""
-        remote, old = self._remote, self._path.connection
-        way = Restart.FREE if theirs else self._negotiation.manners.restart
-        if remote is None or self._closing or way is Restart.NEVER:
-            return
-        ice = self._new_ice()
+    def _send_sctp(self, packet: bytes) -> None:
         try:
-            await ice.gather_candidates()
-            if way is Restart.ANSWERED:
-                self._answer = asyncio.get_running_loop().create_future()
-            self._introduce(ice)
-            if way is Restart.ANSWERED and self._answer is not None:
-                remote = await asyncio.wait_for(self._answer, ANSWER_WITHIN)
-            await self._join(ice, remote)
-        except (ConnectionError, OSError) as error:  # TimeoutError is one
-            log.info("! no new path: %s", error)
-            await ice.close()
-            return
-        self._path.connection = ice
-        self._use(ice)
-        await old.close()
-        log.info("= a new path stands")
-        self._events.up()
+            run(self._dtls._send_data(packet))
+        except Exception as error:
+            # closed just now, or OpenSSL would not: SCTP repeats it, or it is over
+            log.debug("! data could not be sent: %r", error)
 
-    def _told(self, ice: CallIce) -> str:
-        ours = ", ".join(sorted({c.type for c in ice.local_candidates})) or "none"
-        theirs = ", ".join(sorted({c.type for c in ice.remote_candidates})) or "none"
-        direct = "allowed" if self._p2p else "forbidden"
-        return f"our candidates: {ours}; theirs: {theirs}; direct paths {direct}"
+    def _tell_state(self) -> None:
+        for message in self._negotiation.mute(self._muted):
+            self._send(message)
+        if self._channel is not None:
+            self._channel.say(write(MediaState(self._muted)))
 
     def _do(self, work: Any, name: str) -> None:
         task = asyncio.ensure_future(work)

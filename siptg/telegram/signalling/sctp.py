@@ -72,10 +72,10 @@ class SctpChannel:
         self._waiting: deque[bytes] = deque()
         self._received: list[bytes] = []
         self._closed = False
-        self._association = _Association(
+        self._association = Association(
             "client" if caller else "server", self._send, self._received.append, self.counters
         )
-        _run(self._association.start(sctp.RTCSctpCapabilities(maxMessageSize=WINDOW), PORT))
+        run(self._association.start(sctp.RTCSctpCapabilities(maxMessageSize=WINDOW), PORT))
 
     def post(self, text: bytes) -> None:
         """Send a message once the association stands; SCTP repeats it until it came."""
@@ -103,7 +103,7 @@ class SctpChannel:
         else:
             self._answers = 0
             try:
-                _run(self._association._handle_data(packet))
+                run(self._association._handle_data(packet))
             except Exception as error:
                 # aiortc reads lengths and states as they come: struct.error, AssertionError,
                 # TypeError, whatever a packet leads it to. The association stays as it was
@@ -128,7 +128,7 @@ class SctpChannel:
         """What waits goes out, a message at a time, while the association takes more."""
         while self._waiting and not self._closed and self._association.takes_more:
             self._answers = 0
-            _run(self._association._send(STREAM, BINARY, self._waiting.popleft()))
+            run(self._association._send(STREAM, BINARY, self._waiting.popleft()))
 
     def _take(self) -> None:
         """The messages that have come whole; delivering one may close us."""
@@ -179,7 +179,7 @@ class _Lower:
         self._take(data)
 
 
-class _Association(sctp.RTCSctpTransport):
+class Association(sctp.RTCSctpTransport):
     """aiortc's, bounded in what it keeps and believes, and patient in what it sends again."""
 
     def __init__(
@@ -278,7 +278,7 @@ class _Association(sctp.RTCSctpTransport):
         """Until the call is over: a packet may take five seconds, a reconnect longer."""
         self._rto = min(2 * self._rto, LONGEST_T1)
         if self._t1_chunk is not None:
-            _run(self._send_chunk(self._t1_chunk))
+            run(self._send_chunk(self._t1_chunk))
         self._t1_handle = asyncio.get_running_loop().call_later(self._rto, self._t1_expired)
 
     def _t3_expired(self) -> None:
@@ -288,7 +288,7 @@ class _Association(sctp.RTCSctpTransport):
         super()._t3_expired()
 
 
-def _run(work: Coroutine[Any, Any, None]) -> None:
+def run(work: Coroutine[Any, Any, None]) -> None:
     """Run to its end what waits for nothing."""
     try:
         work.send(None)

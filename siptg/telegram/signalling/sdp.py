@@ -53,6 +53,8 @@ class SdpNegotiation:
         self._lines: tuple[str, ...] = ()
         self._offered: Setup | None = None
         """Those of an offer of ours that waits for its answer."""
+        self._unanswered = 0
+        """Offers of ours on their way; only the answer to the last of them counts."""
         self._waiting: Described | None = None
         """An offer of theirs that waits for our credentials."""
         self._role = ""
@@ -99,7 +101,7 @@ class SdpNegotiation:
     def _take_offer(self, said: Described) -> Outcome:
         if self._offered is not None and not self._caller:
             return Outcome()  # ours counts; they give way and answer it
-        dropped, self._offered = self._offered, None
+        dropped, self._offered, self._unanswered = self._offered, None, 0
         news = self._heard(said)
         if any(isinstance(one, Malformed) for one in news):
             return Outcome(news)
@@ -119,6 +121,9 @@ class SdpNegotiation:
     def _take_answer(self, said: Described) -> Outcome:
         if self._offered is None:
             return Outcome()  # it comes twice, or answers what we have dropped
+        self._unanswered -= 1
+        if self._unanswered:
+            return Outcome()
         news = self._heard(said)
         self._setup, self._offered = self._offered, None
         self._role = self._role or ("passive" if _says(said) == "active" else "active")
@@ -160,7 +165,8 @@ class SdpNegotiation:
     def _offer(self, setup: Setup) -> bytes:
         """All sections there are, in their order: none may ever go (RFC 3264 §8)."""
         self._offered = setup
-        wanted = [s for s in self._sections or sections.OFFERED]
+        self._unanswered += 1
+        wanted = self._sections or sections.OFFERED
         first = next((s for s in wanted if s.kind == SOUND and s.taken), None)
         self._sections = tuple(
             attrs.evolve(s, sends=s is first, receives=True) if s.kind == SOUND else s

@@ -27,6 +27,7 @@ MOST_REPEATED = 64
 """Packets that wait for another sending; more are sent once."""
 LARGEST_PLAIN, LARGEST_OUT = 8 * 1024, 16 * 1024
 """Bytes: a longer text is zipped; a longer packet would not be read."""
+SETUP = b'"InitialSetup"'
 _SEQ = struct.Struct(">I")
 
 
@@ -34,6 +35,7 @@ _SEQ = struct.Struct(">I")
 class _Repeated:
     packet: bytes
     due: float
+    is_setup: bool
     times: int = 0
 
 
@@ -59,8 +61,12 @@ class SimpleFraming:
         self._counter += 1
         packet = self.cipher.seal(_SEQ.pack(self._counter) + body)
         self._ready.append(packet)
+        is_setup = SETUP in text[:64]
+        if is_setup:
+            # a browser takes each for the newest: an old one would undo an ICE restart
+            self._repeated = [waiting for waiting in self._repeated if not waiting.is_setup]
         if len(self._repeated) < MOST_REPEATED:
-            self._repeated.append(_Repeated(packet, now + GAPS[0]))
+            self._repeated.append(_Repeated(packet, now + GAPS[0], is_setup))
         else:
             self.counters["unrepeated"] += 1
 

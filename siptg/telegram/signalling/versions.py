@@ -123,7 +123,7 @@ def nothing_in_common(theirs: tuple[str, ...], ours: tuple[str, ...]) -> str:
     if not theirs:
         return f"no version of calls in common: we offer {we}; update her Telegram, or siptg"
     lists = f"it speaks {_listed(theirs)}, we offer {we}"
-    spoken = [name for name in theirs if name in VERSIONS]
+    spoken = [name for name in theirs if name in VERSIONS and name not in ours]
     if spoken:
         return (
             f"no version of calls in common: {lists}; siptg speaks {_listed(tuple(spoken))} too:"

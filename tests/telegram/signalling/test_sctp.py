@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 from aiortc import rtcsctptransport as sctp
-from google_crc32c import value as crc32c
 
 from siptg.telegram.signalling.chunks import are_sound
 from siptg.telegram.signalling.sctp import LONGEST_T1, MOST_ANSWERS, MOST_CHUNKS, SctpChannel
+from tests.support.sctp import data, forged
 from tests.support.signals import OTHER_KEY, LossyLink, cipher
 
 FIVE = [b'{"n":%d}' % n for n in range(5)]
@@ -48,19 +48,6 @@ class Pair:
         async with asyncio.timeout(within):
             while not self.got[0] == self.got[1] == FIVE:
                 await asyncio.sleep(0.01)
-
-
-def forged(channel: SctpChannel, *chunks: sctp.Chunk | bytes, tag: int | None = None) -> bytes:
-    """A packet as the other end's SCTP, or somebody on the way, could make it."""
-    known = channel._association._local_verification_tag
-    header = struct.pack(">HHL", 5000, 5000, known if tag is None else tag)
-    body = b"".join(map(bytes, chunks))
-    return header + struct.pack("<L", crc32c(header + bytes(4) + body)) + body
-
-
-def data(tsn: int, content: bytes = b"x", *, stream: int = 0, flags: int = 3) -> sctp.DataChunk:
-    body = struct.pack("!LHHL", tsn % 2**32, stream, 0, 53) + content
-    return sctp.DataChunk(flags, body)
 
 
 @pytest.mark.looptime

@@ -1,4 +1,4 @@
-"""The JSON of calls: what the engine sends is read, what is malformed is None."""
+"""The JSON of calls: what the engine sends is read, what is malformed is `Malformed`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from siptg.telegram.signalling.messages import (
     parse,
     write,
 )
-from siptg.telegram.signalling.negotiation import Candidates, Fingerprint, Setup
+from siptg.telegram.signalling.negotiation import Candidates, Fingerprint, Malformed, Setup
+
+PRINT = bytes(32).hex(":").upper()
 
 OFFER = {
     "@type": "NegotiateChannels",
@@ -46,7 +48,7 @@ OFFER = {
 @pytest.mark.parametrize(
     "message",
     [
-        Setup("u", "p" * 24, (Fingerprint("sha-256", "actpass", "AA:BB"),)),
+        Setup("u", "p" * 24, (Fingerprint("sha-256", "actpass", PRINT),)),
         Candidates(("1 1 udp 2122260224 10.77.0.1 46333 typ host",)),
         NegotiateChannels("7", (audio_content(2**31 - 1),)),
         MediaState(True),
@@ -61,12 +63,7 @@ def test_an_offer_is_narrowed_to_opus_without_extensions_and_keeps_its_ssrc() ->
     offer = parse(json.dumps(OFFER).encode())
     assert isinstance(offer, NegotiateChannels)
     audio, video = offer.contents
-    assert (audio.kind, audio.ssrc, audio.has_opus, video.has_opus) == (
-        "audio",
-        419966821,
-        True,
-        False,
-    )
+    assert (audio.kind, audio.ssrc, audio.opus, video.opus) == ("audio", 419966821, 111, None)
     answer = narrowed(audio).raw
     assert [t["name"] for t in answer["payloadTypes"]] == ["opus"]
     assert answer["ssrc"] == "419966821" and answer["rtpExtensions"] == []
@@ -89,9 +86,11 @@ def test_webs_spelling_of_muted_is_understood() -> None:
         b"[]",
         b"null",
         b"{",
-        b'{"@type": "Unknown"}',
         b'{"@type": "InitialSetup"}',
         b'{"@type": 5}',
+        b'{"@type": "MediaState", "muted": "yes"}',
+        b'{"@type": "NegotiateChannels", "exchangeId": true, "contents": []}',
+        b'{"@type": "NegotiateChannels", "exchangeId": "1", "contents": [{"ssrc": 1.5}]}',
         b'{"@type": "InitialSetup", "ufrag": 1, "pwd": "x", "fingerprints": []}',
         b'{"@type": "Candidates", "candidates": [{}]}',
         b'{"@type": "Candidates", "candidates": 5}',
@@ -100,8 +99,33 @@ def test_webs_spelling_of_muted_is_understood() -> None:
         b"[" * 100_000,
     ],
 )
-def test_what_is_malformed_is_none(text: bytes) -> None:
-    assert parse(text) is None
+def test_what_is_malformed_is_said_to_be(text: bytes) -> None:
+    assert isinstance(parse(text), Malformed)
+
+
+def test_a_type_that_is_not_ours_is_passed_over() -> None:
+    assert parse(b'{"@type": "Unknown"}') is None
+
+
+@pytest.mark.parametrize("ssrc", ["4294967295", 4294967295, "-1", -1])
+def test_a_number_may_be_a_text_and_signed(ssrc: object) -> None:
+    raw = {"type": "audio", "ssrc": ssrc, "payloadTypes": [{"id": "96", "name": "OPUS"}]}
+    said = {"@type": "NegotiateChannels", "exchangeId": 7, "contents": [raw]}
+    made = parse(json.dumps(said).encode())
+    assert isinstance(made, NegotiateChannels)
+    assert (made.exchange, made.contents[0].ssrc, made.contents[0].opus) == ("7", 2**32 - 1, 96)
+
+
+def test_a_fingerprint_that_cannot_be_checked_is_left_out_while_another_can() -> None:
+    prints = [
+        {"hash": "md5", "setup": "active", "fingerprint": "AA"},
+        {"hash": "SHA-256", "setup": "active", "fingerprint": PRINT.lower()},
+    ]
+    said = {"@type": "InitialSetup", "ufrag": "u", "pwd": "p", "fingerprints": prints}
+    made = parse(json.dumps(said).encode())
+    assert made == Setup("u", "p", (Fingerprint("sha-256", "active", PRINT),))
+    assert isinstance(parse(json.dumps(said | {"fingerprints": prints[:1]}).encode()), Malformed)
+    assert isinstance(parse(json.dumps(said | {"ufrag": "a\nb"}).encode()), Malformed)
 
 
 json_values = st.recursive(
@@ -122,6 +146,6 @@ json_values = st.recursive(
         json_values,
     ),
 )
-def test_any_fields_are_a_message_or_none(kind: str, fields: dict[str, object]) -> None:
+def test_any_fields_are_a_message_or_malformed(kind: str, fields: dict[str, object]) -> None:
     made = parse(json.dumps({"@type": kind} | fields).encode())
-    assert made is None or type(made).__name__ == kind
+    assert type(made).__name__ in (kind, "Malformed")
