@@ -40,7 +40,7 @@ async def clients(server: Server, users: int, messages: int) -> None:
     print("signed in", flush=True)
     await asyncio.to_thread(sys.stdin.readline)
     senders = made[: min(SENDERS, users)]
-    peers = [await c.get_input_entity(f"u{(n + 1) % users}") for n, c in enumerate(senders)]
+    peers = [await c.get_input_entity(f"user{(n + 1) % users:04}") for n, c in enumerate(senders)]
 
     async def send(client: Any, peer: Any, first: int) -> None:
         share = messages // len(senders)
@@ -62,7 +62,7 @@ async def clients(server: Server, users: int, messages: int) -> None:
 async def measure(users: int, messages: int) -> dict[str, float]:
     async with Lab() as lab:
         for n in range(users):
-            lab.add_user(f"User {n}", f"+99966{n % 10}{n:04}", f"u{n}")
+            lab.add_user(f"User {n}", f"+99966{n % 10}{n:04}", f"user{n:04}")
         size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "bench.lab_load", "clients", str(users), str(messages)),
@@ -78,7 +78,8 @@ async def measure(users: int, messages: int) -> dict[str, float]:
         signed_in = time.process_time()
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - size
         process.stdin.write(b"go\n")
-        await process.stdout.readline()
+        if await process.stdout.readline() != b"sent\n":
+            raise RuntimeError("the clients broke off")
         done = time.process_time()
         process.stdin.close()
         await process.wait()
