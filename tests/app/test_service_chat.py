@@ -96,7 +96,7 @@ async def test_buttons_of_a_run_before_say_that_the_call_is_over(tmp_path: Path)
         on.lab.refuse(bot, edit, 400, "MESSAGE_ID_INVALID", times=9)
         config = on.service.config
         await on.service.__aexit__(None, None, None)
-        on.lab.refusals.clear()
+        on.lab.faults.refusals.clear()
         async with Service(config):
             assert await on.ann.press(chat, card, "5") == "This call is over."
             left = await on.ann.sees(lambda seen: seen.id == card.id and not seen.buttons)

@@ -44,6 +44,18 @@ drop NAME            cut the connections of somebody
 refuse NAME METHOD CODE TEXT
                      answer the next such request by an error:
                      refuse ann RequestCallRequest 403 USER_PRIVACY_RESTRICTED
+flood NAME METHOD SECONDS
+                     answer the next such request by FLOOD_WAIT
+cut NAME in|out N    cut somebody's connections after N more bytes from or to the client
+delay NAME SECONDS   hold up whatever goes to somebody
+double NAME N        send the next N packets to somebody twice
+reorder NAME N       hold the next N packets to somebody, then send the newest first
+clear NAME           end delay, double and reorder
+privacy NAME on|off  on: nobody may call somebody
+unregister NAME      somebody's keys are nobody's any more: AUTH_KEY_UNREGISTERED
+inline NAME on|off   whether a bot takes inline queries
+calls                the calls that stand
+stats                what was counted
 pbx call NAME        the PBX calls a line
 pbx hangup           the PBX ends its calls
 quit                 stop the lab"""
@@ -238,6 +250,29 @@ class Console:
                 self._lab.drop(self._account(name))
             case ["refuse", name, method, code, text]:
                 self._lab.refuse(self._account(name), _query(method), int(code), text)
+            case ["calls"]:
+                for call in self._lab.calls.by_id.values():
+                    if call.alive:
+                        pair = f"{call.caller.first_name} → {call.callee.first_name}"
+                        say(f"{pair}: {call.state}")
+            case ["stats"]:
+                say(", ".join(f"{k} {n}" for k, n in sorted(self._lab.counters.items())) or "none")
+            case ["privacy" | "inline" as what, name, "on" | "off" as state]:
+                account = self._account(name)
+                if what == "privacy":
+                    account.calls_forbidden = state == "on"
+                else:
+                    account.inline = state == "on"
+            case ["flood", name, method, seconds]:
+                self._lab.faults.flood(self._account(name), _query(method), int(seconds))
+            case ["cut", name, "in" | "out" as way, count]:
+                self._lab.faults.cut(self._account(name), **{f"after_{way}": int(count)})
+            case ["delay", name, seconds]:
+                self._lab.faults.delay(self._account(name), float(seconds))
+            case ["double" | "reorder" as fault, name, count]:
+                getattr(self._lab.faults, fault)(self._account(name), int(count))
+            case ["clear" | "unregister" as fault, name]:
+                getattr(self._lab.faults, fault)(self._account(name))
             case ["pbx", "call", name] if self.pbx is not None:
                 self._do(self.pbx.call(name))
             case ["pbx", "hangup"] if self.pbx is not None:

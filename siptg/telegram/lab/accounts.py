@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hmac
 import os
 from collections import deque
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -31,7 +33,8 @@ class LabAccount:
     phone: str = ""
     username: str | None = None
     bot_token: str = attrs.field(default="", repr=False)
-    access_hash: int = attrs.field(factory=random_id, repr=False)
+    secret: bytes = attrs.field(factory=lambda: os.urandom(16), repr=False)
+    """What access hashes to this account are made of."""
     calls_forbidden: bool = False
     """Privacy: nobody may call."""
     blocked: set[int] = attrs.field(factory=set)
@@ -54,9 +57,21 @@ class LabAccount:
     )
     """Presses that came while no client of the bot was connected."""
 
+    _hashes: dict[int, int] = attrs.field(factory=dict, repr=False)
+
     @property
     def is_bot(self) -> bool:
         return bool(self.bot_token)
+
+    def hash_for(self, viewer: LabAccount) -> int:
+        """The access hash to this account that another was given; worth nothing to a third."""
+        found = self._hashes.get(viewer.id)
+        if found is None:
+            digest = hmac.digest(self.secret, viewer.id.to_bytes(8, "big"), sha256)
+            found = self._hashes[viewer.id] = int.from_bytes(digest[:7], "big")
+            if len(self._hashes) > MOST_KEPT:
+                del self._hashes[next(iter(self._hashes))]
+        return found
 
     def user(self, seen_by: LabAccount | None = None) -> tl.User:
         """As another account sees this one."""
@@ -64,10 +79,10 @@ class LabAccount:
             self.id,
             is_self=self is seen_by,
             bot=self.is_bot,
-            access_hash=self.access_hash,
+            access_hash=self.hash_for(seen_by) if seen_by is not None else None,
             first_name=self.first_name,
             username=self.username,
-            phone=self.phone or None,
+            phone=(self.phone or None) if self is seen_by else None,  # nobody has contacts here
             bot_info_version=1 if self.is_bot else None,
             bot_inline_placeholder="…" if self.is_bot and self.inline else None,
             lang_code=(self.language or None) if seen_by is not None and seen_by.is_bot else None,

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import attrs
 from telethon.tl import types as tl
 
 from siptg.telegram.lab.accounts import LabAccount
-from siptg.telegram.lab.session import Session
+from siptg.telegram.lab.session import Sent, Session
 from siptg.telegram.lab.wire import Wire
 
 if TYPE_CHECKING:
     from siptg.telegram.lab.server import Lab
+
+MOST_TOGETHER = 100
+"""Messages of one container of ours."""
 
 
 DC = 2
@@ -29,10 +34,18 @@ class Refused(Exception):
 
 @attrs.define(eq=False)
 class Link:
+    """What is said within one turn of the loop goes in one packet."""
+
     lab: Lab
     wire: Wire
     session: Session
+    seal: Callable[[Session, Sent], bytes]
     account: LabAccount | None = None
+    layer: int = 0
+    """Of invokeWithLayer, as this connection's client said it."""
+    _out: list[Sent] = attrs.field(factory=list)
+    _acks: dict[int, None] = attrs.field(factory=dict)
+    _due: bool = False
 
     @property
     def me(self) -> LabAccount:
@@ -41,14 +54,29 @@ class Link:
             raise Refused(401, word)
         return self.account
 
+    def send(self, message: Sent) -> None:
+        """It goes, with whatever else is to go, when this turn of the loop is over."""
+        self._out.append(message)
+        self._soon()
+
+    def say(self, value: Any, *, reply: bool = True, content: bool = False) -> None:
+        """A service message; without `content` it goes once."""
+        body = bytes(value)
+        self.send(self.session.message(body, self.lab.now(), reply=reply, content=content))
+
+    def acknowledge(self, msg_id: int) -> None:
+        """Unless its answer goes in the same packet."""
+        self._acks[msg_id] = None
+        self._soon()
+
+    def answered(self, msg_id: int) -> None:
+        self._acks.pop(msg_id, None)
+
     @property
     def takes_calls(self) -> bool:
         """Whether this device rings."""
         device = self.lab.sign_ins.devices.get(self.session.key_id)
         return device is None or device.takes_calls
-
-    def send(self, payload: bytes) -> None:
-        self.wire.write(payload)
 
     def push(self, update: Any, people: tuple[LabAccount, ...]) -> None:
         if self.account is not None:
@@ -58,9 +86,8 @@ class Link:
         """This connection speaks for the account from now on, and so does its auth key."""
         self.detach()
         self.account = account
-        if (
-            self.lab.dcs.of(self) == self.lab.sign_ins.dc
-        ):  # news come over the home connection alone
+        home = self.lab.sign_ins.dc
+        if self.lab.dcs.of(self, home) == home:  # news come over the home connection alone
             account.links.append(self)
         self.lab.keys[self.session.key_id].account = account
 
@@ -70,10 +97,39 @@ class Link:
         self.account = None
 
     def find(self, peer: Any) -> LabAccount:
-        """The account behind an input peer or user; its access hash must be right."""
+        """The account behind an input peer or user; its access hash must be the one that this
+        account was given. Bots may leave it out, as at Telegram, for whom they have met.
+        """
         if isinstance(peer, tl.InputPeerSelf | tl.InputUserSelf):
             return self.me
-        found = self.lab.accounts.get(getattr(peer, "user_id", 0))
-        if found is None or found.access_hash != getattr(peer, "access_hash", None):
+        found, me = self.lab.accounts.get(getattr(peer, "user_id", 0)), self.me
+        if isinstance(peer, tl.InputPeerUserFromMessage | tl.InputUserFromMessage):
+            stored = self.lab.chats.messages.get(peer.msg_id)
+            if found is None or stored is None or me.id not in stored.copies:
+                raise Refused(400, "MSG_ID_INVALID")
+            if found not in (stored.sender, stored.to, stored.via):
+                raise Refused(400, "PEER_ID_INVALID")
+            return found
+        given = getattr(peer, "access_hash", None)
+        if found is None or given is None:
+            raise Refused(400, "PEER_ID_INVALID")
+        if given != found.hash_for(me) and not (me.is_bot and given == 0):
             raise Refused(400, "PEER_ID_INVALID")
         return found
+
+    def _soon(self) -> None:
+        if not self._due:
+            self._due = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._due = False
+        out, self._out = self._out, []
+        now = self.lab.now()
+        if self._acks:
+            ids, self._acks = list(self._acks), {}
+            ack = bytes(tl.MsgsAck(ids))
+            out.append(self.session.message(ack, now, reply=True, content=False))
+        for at in range(0, len(out), MOST_TOGETHER):
+            whole = self.session.together(out[at : at + MOST_TOGETHER], now)
+            self.lab.faults.deliver(self, self.seal(self.session, whole))

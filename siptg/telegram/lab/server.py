@@ -9,17 +9,15 @@ import os
 import random
 import struct
 import time
-from collections import Counter, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
-from typing import Any, Self
+from hashlib import sha256
+from typing import Self
 
 import attrs
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from telethon.crypto import AuthKey
-from telethon.tl import functions as fn
-from telethon.tl import types as tl
-from telethon.tl.core import TLMessage
 from telethon.tl.tlobject import TLObject
 
 from siptg.telegram.lab import (  # noqa: F401  (they register handlers)
@@ -35,14 +33,19 @@ from siptg.telegram.lab import (  # noqa: F401  (they register handlers)
 from siptg.telegram.lab.accounts import LabAccount
 from siptg.telegram.lab.calls import Calls
 from siptg.telegram.lab.chats import Chats
+from siptg.telegram.lab.conversation import Conversation
 from siptg.telegram.lab.dcs import DataCentres
+from siptg.telegram.lab.envelope import Envelope
+from siptg.telegram.lab.faults import Faults
 from siptg.telegram.lab.files import Files
-from siptg.telegram.lab.handlers import HANDLERS
 from siptg.telegram.lab.handshake import Handshake
 from siptg.telegram.lab.inline import Inline
-from siptg.telegram.lab.link import Link, Refused
+from siptg.telegram.lab.limits import Limits
 from siptg.telegram.lab.logins import SignIns
 from siptg.telegram.lab.password import Password
+from siptg.telegram.lab.reading import MALFORMED
+from siptg.telegram.lab.records import LogEntry
+from siptg.telegram.lab.salts import PERIOD, Salts
 from siptg.telegram.lab.session import Session
 from siptg.telegram.lab.wire import Wire
 from siptg.telegram.server import Server
@@ -50,36 +53,48 @@ from siptg.telegram.server import Server
 log = logging.getLogger(__name__)
 
 DC = 2
-MOST_KEYS, MOST_LINKS, MOST_LOGGED = 10_000, 1_000, 10_000
-SHELLS = (
-    fn.InvokeWithLayerRequest,
-    fn.InitConnectionRequest,
-    fn.InvokeWithoutUpdatesRequest,
-    fn.InvokeAfterMsgRequest,
-)
-"""Queries around a query."""
+MOST_KEYS, MOST_LINKS, MOST_LOGGED = 10_000, 5_000, 10_000
+TOO_MANY, CROWDED_WITHIN = struct.pack("<i", -429), 5.0
+"""What a client hears that comes when there are too many; and how long it is waited for to ask."""
+MOST_SESSIONS = 16
+"""Of one auth key."""
 
 
-@attrs.define(eq=False)
 class KeyEntry:
-    """An auth key outlives its connections, and so does who signed in with it."""
+    """An auth key outlives its connections, and so do its sessions and who signed in with it."""
 
-    key: AuthKey
-    salt: bytes
-    account: LabAccount | None = None
+    def __init__(self, key: AuthKey) -> None:
+        self.key = key
+        self.account: LabAccount | None = None
+        self.layer = 0
+        """What invokeWithLayer and initConnection said last; 0 before they did."""
+        self.envelope, self.salts = Envelope(key, os.urandom), Salts(sha256(key.key).digest())
+        self.sessions: OrderedDict[bytes, Session] = OrderedDict()
 
+    def session(self, id: bytes) -> Session:
+        """The client's session of that number; the oldest that nobody uses makes room."""
+        found = self.sessions.get(id)
+        if found is None:
+            key_id = self.envelope.key_id
+            found = self.sessions[id] = Session(key_id, id)
+            idle = [one for one in self.sessions.values() if one.link is None and one is not found]
+            if len(self.sessions) > MOST_SESSIONS and idle:
+                self.forget(idle[0].id)
+        return found
 
-@attrs.frozen
-class LogEntry:
-    """A request that the lab was asked."""
-
-    time: float
-    account: str
-    request: str
+    def forget(self, id: bytes) -> bool:
+        session = self.sessions.pop(id, None)
+        for task in list(session.tasks.values()) if session else ():
+            task.cancel()
+        return session is not None
 
 
 class Lab:
-    """`async with Lab() as lab`: add people, give clients `lab.server`. All state is in memory."""
+    """`async with Lab() as lab`: add people, give clients `lab.server`. All state is in memory.
+
+    Simpler than Telegram: one data centre unless others are opened; private chats only; messages of
+    a session are sent again when the client returns or asks, not by time; no temporary keys.
+    """
 
     def __init__(
         self, host: str = "127.0.0.1", port: int = 0, key: RSAPrivateKey | None = None
@@ -94,7 +109,12 @@ class Lab:
         self.log: deque[LogEntry] = deque(maxlen=MOST_LOGGED)
         self.chats, self.inline, self.calls = Chats(), Inline(), Calls()
         self.files, self.dcs, self.sign_ins = Files(), DataCentres(), SignIns()
-        self.refusals: dict[tuple[int, type], deque[Refused]] = {}
+        self.faults, self.limits = Faults(self), Limits()
+        self.most_links = MOST_LINKS
+        self.clock_ahead = 0.0
+        """Seconds by which the lab's clock differs from this machine's."""
+        self.salt_seconds = PERIOD
+        """How long a salt of keys that are made from now on is the current one."""
         self._host = host
         self._ids = itertools.count(1001)
         self._key = key or generate_private_key(65537, 2048)
@@ -124,6 +144,11 @@ class Lab:
             wire.writer.close()
         if self._serving:
             await asyncio.wait(self._serving, timeout=2)
+        sessions = [one for entry in self.keys.values() for one in entry.sessions.values()]
+        tasks = [task for session in sessions for task in session.tasks.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     @property
     def address(self) -> tuple[str, int]:
@@ -149,8 +174,7 @@ class Lab:
 
     def drop(self, account: LabAccount) -> None:
         """Cut the connections of an account, as a network does."""
-        for link in list(account.links):
-            link.wire.writer.transport.abort()
+        self.faults.cut(account)
 
     def withhold(self, account: LabAccount) -> None:
         """Tell its clients nothing until `release`."""
@@ -165,11 +189,18 @@ class Lab:
         account.updates.losing += pushes
 
     def refuse(
-        self, account: LabAccount, query: type, code: int, text: str, times: int = 1
+        self, account: LabAccount | None, query: type, code: int, text: str, times: int = 1
     ) -> None:
-        """Answer the next queries of that kind by an error."""
-        waiting = self.refusals.setdefault((account.id, query), deque())
-        waiting.extend(Refused(code, text) for _ in range(times))
+        """Answer the next queries of that kind by an error; more of it in `faults`."""
+        self.faults.refuse(account, query, code, text, times)
+
+    def now(self) -> float:
+        """Unix seconds, as the lab tells its clients."""
+        return time.time() + self.clock_ahead
+
+    def note(self, what: str) -> None:
+        """Something malformed, for who looks into it."""
+        log.debug("! lab: %s", what)
 
     def set_password(self, account: LabAccount, text: str, hint: str = "") -> None:
         """Two-step password from now on; an empty text takes it away."""
@@ -199,31 +230,30 @@ class Lab:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task, wire = asyncio.current_task(), Wire(reader, writer)
-        if task is None or len(self._wires) >= MOST_LINKS:
+        if task is None:
             writer.close()
             return
         self._serving.add(task)
+        crowded = len(self._wires) >= self.most_links
         self._wires.add(wire)
-        conversation = _Conversation(self, wire)
+        conversation = Conversation(self, wire)
         try:
+            if crowded:
+                await asyncio.wait_for(wire.read(), CROWDED_WITHIN)
+                wire.write(TOO_MANY)
+                return
             while True:
-                await conversation.take(await wire.read())
+                conversation.take(await wire.read())
+        except TimeoutError:
+            self.counters["crowded"] += 1
         except (asyncio.IncompleteReadError, ConnectionError):
             self.counters["gone"] += 1
-        except (
-            ValueError,
-            TypeError,
-            KeyError,
-            IndexError,
-            struct.error,
-            EOFError,
-            AttributeError,
-        ) as error:
+        except MALFORMED as error:
             # garbage of any kind ends its connection, and nobody else's
             self.counters["garbage"] += 1
             log.debug("! lab: %s: %s", type(error).__name__, error)
         finally:
-            await conversation.close()
+            conversation.close()
             self._wires.discard(wire)
             self._serving.discard(task)
             writer.close()
@@ -238,93 +268,16 @@ class Lab:
         digest = sha1(b"".join(TLObject.serialize_bytes(p) for p in parts)).digest()
         return int.from_bytes(digest[-8:], "little", signed=True)
 
+    def keep_key(self, key: AuthKey) -> None:
+        """A key that was agreed on; where there are too many, the oldest of nobody goes."""
+        if len(self.keys) >= MOST_KEYS:
+            unused = next((k for k, entry in self.keys.items() if entry.account is None), None)
+            if unused is None:
+                return
+            del self.keys[unused]
+        entry = KeyEntry(key)
+        entry.salts = attrs.evolve(entry.salts, period=self.salt_seconds)
+        self.keys[entry.envelope.key_id] = entry
+
     def new_handshake(self) -> Handshake:
         return Handshake(self._key, self.fingerprint)
-
-
-class _Conversation:
-    """What is said on one connection."""
-
-    def __init__(self, lab: Lab, wire: Wire) -> None:
-        self._lab, self._wire = lab, wire
-        self._handshake = lab.new_handshake()
-        self._link: Link | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    async def take(self, payload: bytes) -> None:
-        if payload[:8] == bytes(8):
-            self._shake_hands(payload)
-            return
-        if self._link is None or payload[:8] != self._link.session.key_id:
-            entry = self._lab.keys.get(payload[:8])
-            if entry is None:
-                self._wire.write(struct.pack("<i", -404))  # Telegram's "no such key"
-                return
-            self._link = Link(self._lab, self._wire, Session(entry.key, entry.salt))
-            if entry.account is not None:
-                self._link.attach(entry.account)
-        link = self._link
-        messages, at_once = link.session.open(payload)
-        for ready in at_once:
-            link.send(ready)
-        acks = [m.id for m in messages if m.content]
-        if acks:
-            link.send(link.session.ack(acks))
-        for message in messages:
-            if message.id in link.session.answers:
-                self._lab.counters["repeated"] += 1
-                link.send(link.session.seal(link.session.answers[message.id], reply=True))
-                continue
-            # a query that waits (for a bot's answer) must not stop those behind it
-            task = asyncio.create_task(self._answer(link, message.id, message.value))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
-    async def close(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._link is not None:
-            self._link.detach()
-
-    def _shake_hands(self, payload: bytes) -> None:
-        reply = self._handshake.answer(payload[20:])
-        now = time.time()
-        msg_id = int(now) << 32 | int(now % 1 * (1 << 32)) & ~3 | 1
-        self._wire.write(bytes(8) + struct.pack("<qi", msg_id, len(reply)) + reply)
-        key = self._handshake.auth_key
-        if key is not None and len(self._lab.keys) < MOST_KEYS:
-            entry = KeyEntry(key, os.urandom(8))
-            self._lab.keys[struct.pack("<Q", key.key_id)] = entry
-
-    async def _answer(self, link: Link, msg_id: int, query: Any) -> None:
-        while isinstance(query, SHELLS):
-            query = query.query
-        match query:
-            case tl.MsgsAck() | tl.MsgsStateReq() | tl.MsgResendReq() | TLMessage():
-                return
-            case fn.PingRequest() | fn.PingDelayDisconnectRequest():
-                link.send(link.session.plain(tl.Pong(msg_id, query.ping_id)))
-                return
-        lab, name = self._lab, type(query).__name__
-        lab.log.append(
-            LogEntry(time.monotonic(), link.account.first_name if link.account else "?", name)
-        )
-        try:
-            waiting = lab.refusals.get((link.account.id if link.account else 0, type(query)))
-            if waiting:
-                raise waiting.popleft()
-            handler = HANDLERS.get(type(query))
-            if handler is None:
-                lab.counters["unknown"] += 1
-                raise Refused(400, f"LAB_DOES_NOT_KNOW_{name.upper()}")
-            value = handler(link, query)
-            if asyncio.iscoroutine(value):
-                value = await value
-            link.send(link.session.result(msg_id, value))
-        except Refused as error:
-            link.send(link.session.error(msg_id, error.code, error.text))
-        except (TypeError, ValueError, AttributeError, KeyError) as error:
-            lab.counters["malformed"] += 1
-            log.debug("! lab: %s: %s", name, error)
-            link.send(link.session.error(msg_id, 400, "INPUT_REQUEST_INVALID"))

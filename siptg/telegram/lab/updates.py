@@ -63,12 +63,16 @@ class Updates:
             seq = self.seqs[key] = self.seqs.get(key, 0) + 1
         users = [person.user(link.account) for person in people]
         body = bytes(tl.Updates([update], users, [], datetime.now(UTC), seq))
+
+        def send() -> None:
+            link.send(link.session.message(body, link.lab.now(), reply=False))
+
         if self.losing > 0:
             self.losing -= 1
         elif self.held is not None:
-            self.held.append(lambda: link.send(link.session.seal(body, reply=False)))
+            self.held.append(send)
         else:
-            link.send(link.session.seal(body, reply=False))
+            send()
 
     def remember_call(self, update: Any, people: tuple[LabAccount, ...]) -> None:
         """News of a call: the last of each call can be told again."""

@@ -8,6 +8,8 @@ import zlib
 
 LARGEST = 1 << 22
 """Bytes of a payload; ours are far smaller, and memory is not a stranger's to take."""
+MOST_UNREAD = 1 << 23
+"""Bytes that may wait for a client that does not read; then it is dropped."""
 
 
 class Wire:
@@ -17,6 +19,8 @@ class Wire:
         self.writer = writer
         self._reader = reader
         self._framing, self._sent, self._ahead = "", 0, b""
+        self._left_in: int | None = None
+        self._left_out: int | None = None
 
     async def read(self) -> bytes:
         """The next payload. IncompleteReadError when the client is gone, ValueError for no
@@ -43,16 +47,30 @@ class Wire:
         """Queue a payload; a client that is gone swallows it."""
         if self.writer.is_closing():
             return
+        if self.writer.transport.get_write_buffer_size() > MOST_UNREAD:
+            self.writer.transport.abort()
+            return
+        data = self._framed(payload)
+        if self._left_out is not None:
+            data, self._left_out = data[: self._left_out], self._left_out - len(data)
+        self.writer.write(data)
+        if self._left_out is not None and self._left_out <= 0:
+            self.writer.close()  # what was written still goes, unlike with abort
+
+    def cut(self, after_in: int | None, after_out: int | None) -> None:
+        """Break off after so many more bytes from the client, or to it."""
+        self._left_in, self._left_out = after_in, after_out
+
+    def _framed(self, payload: bytes) -> bytes:
         if self._framing == "abridged":
             words = len(payload) // 4
             head = bytes([words]) if words < 0x7F else b"\x7f" + words.to_bytes(3, "little")
-            self.writer.write(head + payload)
-        elif self._framing == "intermediate":
-            self.writer.write(struct.pack("<I", len(payload)) + payload)
-        else:
-            packet = struct.pack("<II", len(payload) + 12, self._sent) + payload
-            self._sent += 1
-            self.writer.write(packet + struct.pack("<I", zlib.crc32(packet)))
+            return head + payload
+        if self._framing == "intermediate":
+            return struct.pack("<I", len(payload)) + payload
+        packet = struct.pack("<II", len(payload) + 12, self._sent) + payload
+        self._sent += 1
+        return packet + struct.pack("<I", zlib.crc32(packet))
 
     @staticmethod
     def _sane(size: int) -> int:
@@ -73,4 +91,9 @@ class Wire:
 
     async def _take(self, size: int) -> bytes:
         ready, self._ahead = self._ahead[:size], self._ahead[size:]
+        if self._left_in is not None:
+            if size > self._left_in:
+                self.writer.transport.abort()
+                raise ConnectionAbortedError("cut on command")
+            self._left_in -= size
         return ready + await self._reader.readexactly(size - len(ready))

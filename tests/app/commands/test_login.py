@@ -197,7 +197,7 @@ async def test_a_flood_wait_is_said_in_words(on: Install) -> None:
     from siptg.telegram.lab.link import Refused
 
     waits = deque([Refused(420, "FLOOD_WAIT_7200")])
-    on.lab.refusals[0, fn.auth.SendCodeRequest] = waits
+    on.lab.faults.refusals[0, fn.auth.SendCodeRequest] = waits
     ran = await on.run("login", PHONE, SIPTG_CODE="1")
     assert ran.code == 1 and "2 hours of rest before the next try" in ran.err
 
