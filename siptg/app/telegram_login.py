@@ -25,7 +25,7 @@ from siptg.telegram.account.sign_in import (
     sign_out,
     who_is,
 )
-from siptg.telegram.chat.shown import Bot
+from siptg.telegram.chat.bot import Bot
 from siptg.telegram.people import Person, TelegramRefused
 from siptg.telegram.server import Server
 from siptg.telegram.settings import TelegramSettings

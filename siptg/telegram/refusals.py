@@ -57,6 +57,10 @@ def refusal_of(error: errors.RPCError) -> TelegramRefused:
         text = f"{word}_WAIT_{error.seconds}"
         return TelegramRefused(TelegramCause.FLOOD, text, float(error.seconds))
     name = _name_of(error)
+    if isinstance(error, errors.FilePartMissingError):
+        name = f"FILE_PART_{error.which}_MISSING"
+    elif isinstance(error, errors.FileMigrateError):
+        name = f"FILE_MIGRATE_{error.new_dc}"
     passing = name not in CAUSES and abs(error.code or 0) in (500, 503)
     return TelegramRefused(CAUSES.get(name, TelegramCause.INTERNAL), name, passing=passing)
 

@@ -114,6 +114,9 @@ def get_difference(link: Link, query: Any) -> Any:
     since = query.date - CALLS_AGAIN
     calls = [told for told in me.updates.calls if told.at >= since]
     last = len(behind) <= me.updates.slice_size
+    if last:
+        calls += [Told(0, *missed) for missed in me.missed]
+        me.missed.clear()
     told = [*behind[: me.updates.slice_size], *(calls if last else ())]
     if not told:
         return tl.updates.DifferenceEmpty(datetime.now(UTC), state_of(link).seq)
