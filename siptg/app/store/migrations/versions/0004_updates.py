@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0003_updates"
-down_revision = "0002_accounts"
+revision = "0004_updates"
+down_revision = "0003_language"
 
 
 def upgrade() -> None:
