@@ -42,7 +42,7 @@ class Bot:
         self.updates: asyncio.Queue[Any] = asyncio.Queue(MOST_WAITING)
         self._client = new_client(settings)
         self._watch = Watch(self._client, "the bot")
-        self.queue = Queue(self._ask_at_home)
+        self.queue = Queue(self._ask_where)
         """For edits of cards: in their turn, at Telegram's pace."""
 
     async def __aenter__(self) -> Self:
@@ -82,15 +82,16 @@ class Bot:
     def connected(self) -> bool:
         return bool(self._client.is_connected())
 
-    async def ask(self, request: Any, dc: int | None = None) -> Any:
-        """One request, to another data centre where it is said; TelegramRefused."""
+    async def ask(self, request: Any) -> Any:
+        """One request, at once; TelegramRefused. Edits of cards go through `queue`."""
+        return await self.queue.now(request)
+
+    async def _ask_where(self, request: Any) -> Any:
+        """Inline messages are edited where they lie, which is not always where the bot is."""
+        dc = getattr(getattr(request, "id", None), "dc_id", None)
         if dc is None or dc == self._client.session.dc_id:
             return await self._watch.ask(request)
         return await ask_dc(self._client, request, dc)
-
-    async def _ask_at_home(self, request: Any) -> Any:
-        # inline messages are edited where they lie, which is not always where the bot is at home
-        return await self.ask(request, getattr(getattr(request, "id", None), "dc_id", None))
 
     async def _message(self, event: Any) -> None:
         sender = await event.get_sender() if event.is_private else None

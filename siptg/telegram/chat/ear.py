@@ -160,7 +160,7 @@ class Ear:
     async def _strip(self, bot: Bot, inline_id: Any) -> None:
         """Take the buttons from a card of an earlier run: nobody else will."""
         try:
-            await bot.ask(fn.messages.EditInlineBotMessageRequest(inline_id), inline_id.dc_id)
+            await bot.ask(fn.messages.EditInlineBotMessageRequest(inline_id))
         except TelegramRefused as refused:
             log.debug("an old card keeps its buttons: %s", refused)
 

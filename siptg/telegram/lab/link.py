@@ -87,7 +87,7 @@ class Link:
         self.detach()
         self.account = account
         home = self.lab.sign_ins.dc
-        if self.lab.dcs.of(self, home) == home:  # news come over the home connection alone
+        if self.lab.dcs.of(self) == home:  # news come over the home connection alone
             account.links.append(self)
         self.lab.keys[self.session.key_id].account = account
 

@@ -118,10 +118,10 @@ def get_difference(link: Link, query: Any) -> Any:
     since = query.date - CALLS_AGAIN
     calls = [told for told in me.updates.calls if told.at >= since]
     last = len(behind) <= me.updates.slice_size
-    told = [*behind[: me.updates.slice_size], *(calls if last else ())]
     if last:
-        told += [Told(0, *press) for press in me.presses]
+        calls += [Told(0, *press) for press in me.presses]
         me.presses.clear()
+    told = [*behind[: me.updates.slice_size], *(calls if last else ())]
     if not told:
         return tl.updates.DifferenceEmpty(datetime.now(UTC), state_of(link).seq)
     messages = [t.update.message for t in told if isinstance(t.update, tl.UpdateNewMessage)]
