@@ -16,6 +16,7 @@ from cattrs.errors import ClassValidationError
 
 from siptg.sip.errors import SipError
 from siptg.sip.uri import Uri
+from siptg.telegram.media.opus import PTIMES
 from siptg.telegram.signalling import versions
 
 DEFAULT_PATH = Path("siptg.toml")
@@ -53,6 +54,12 @@ class TelegramConfig:
     """Name of the session that makes the calls (`siptg login --name`)."""
     bot: str = "bot"
     """Name of the session that shows cards."""
+    opus_ptime: int = 20
+    """Milliseconds of sound in a packet to Telegram: 20, 40, or 60 for thin lines."""
+    opus_fec: bool = True
+    """Sound is mended by error correction while loss is reported."""
+    opus_dtx: bool = False
+    """While nothing is said next to nothing is sent."""
 
 
 @attrs.frozen
@@ -148,6 +155,8 @@ def _check(config: Config) -> list[str]:
     found: list[str] = []
     if not config.lines:
         found.append("lines: at least one [[lines]] table expected")
+    if config.telegram.opus_ptime not in PTIMES:
+        found.append(f"telegram.opus_ptime: one of {', '.join(map(str, PTIMES))}")
     if strange := versions.unknown(config.telegram.versions):
         found.append(f"telegram.versions: {strange}")
     names = [line.name for line in config.lines]
