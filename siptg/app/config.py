@@ -16,6 +16,7 @@ from cattrs.errors import ClassValidationError
 
 from siptg.sip.errors import SipError
 from siptg.sip.uri import Uri
+from siptg.telegram.media.opus import PTIMES
 from siptg.telegram.media.servers import RelayServer, relay_server
 from siptg.telegram.signalling import versions
 
@@ -75,6 +76,12 @@ class TelegramConfig:
     """Name of the session that makes the calls (`siptg login --name`)."""
     bot: str = "bot"
     """Name of the session that shows cards."""
+    opus_ptime: int = 20
+    """Milliseconds of sound in a packet to Telegram: 20, 40, or 60 for thin lines."""
+    opus_fec: bool = True
+    """Sound is mended by error correction while loss is reported."""
+    opus_dtx: bool = False
+    """While nothing is said next to nothing is sent."""
     p2p: bool = True
     """Whether sound may go straight to the other end where Telegram allows it; otherwise relays
     only, and no address of this machine is told.
@@ -175,6 +182,8 @@ def _check(config: Config) -> list[str]:
     found: list[str] = []
     if not config.lines:
         found.append("lines: at least one [[lines]] table expected")
+    if config.telegram.opus_ptime not in PTIMES:
+        found.append(f"telegram.opus_ptime: one of {', '.join(map(str, PTIMES))}")
     if strange := versions.unknown(config.telegram.versions):
         found.append(f"telegram.versions: {strange}")
     for n, relay in enumerate(config.telegram.relays):

@@ -17,6 +17,8 @@ from siptg.telegram.media.opus import OpusSettings
 from siptg.telegram.signalling.versions import VERSIONS
 
 LOOPBACK = ("127.0.0.1",)
+EAR = 0.4
+"""Seconds that are listened to."""
 
 
 class End:
@@ -30,19 +32,21 @@ class End:
         clock: MediaClock | None = None,
         opus: OpusSettings | None = None,
         addresses: tuple[str, ...] | None = LOOPBACK,
+        version: str = "9.0.0",
     ) -> None:
         self.told: list[Any] = []
         self.said: list[bytes] = []
         self.alter: Callable[[bytes], bytes | None] = lambda text: text
         self.other: End
+        self.clock: MediaClock
         self.hears = True
         """What comes by signalling."""
         self.audio = CallAudio(opus=opus)
-        self.ear = Ear(self.audio.rate)
+        self.ear = Ear(self.audio.rate, EAR)
         self._tone = sound(f"tone:{hz:g}/600000", self.audio.rate)
         self.media = CallMedia(
             self.audio,
-            VERSIONS["9.0.0"].negotiate(caller, self.audio.ssrc),
+            VERSIONS[version].negotiate(caller, self.audio.ssrc),
             self._say,
             MediaEvents(
                 up=lambda: self.told.append("up"),
@@ -96,10 +100,10 @@ async def both_hear(a: End, b: End, seconds: float = 8.0) -> None:
     """Until each hears the tone that the other says: A 440 Hz, B 880."""
 
     def hears(end: End, hz: float) -> bool:
-        return end.ear.full and abs(end.ear.hz() - hz) < 3
+        return end.ear.full and abs(end.ear.hz() - hz) < 5
 
     for end in (a, b):
-        end.ear = Ear(end.audio.rate)
+        end.ear = Ear(end.audio.rate, EAR)
     await until(
         lambda: hears(a, 880) and hears(b, 440),
         seconds,
@@ -114,13 +118,15 @@ async def two_ends(
     talking: bool = False,
     up: bool = True,
     addresses: tuple[str, ...] | None = LOOPBACK,
+    version: str = "9.0.0",
 ) -> AsyncIterator[tuple[End, End]]:
     """A calls B; closed in the end. `talking`: both on one beat."""
     async with MediaClock() as clock:
         given = clock if talking else None
-        a = End(caller=True, hz=440, clock=given, opus=opus, addresses=addresses)
-        b = End(caller=False, hz=880, clock=given, opus=opus, addresses=addresses)
-        a.other, b.other = b, a
+        about: dict[str, Any] = {"clock": given, "opus": opus, "addresses": addresses}
+        a = End(caller=True, hz=440, version=version, **about)
+        b = End(caller=False, hz=880, version=version, **about)
+        a.other, b.other, a.clock, b.clock = b, a, clock, clock
         try:
             a.media.start()
             b.media.start()

@@ -21,6 +21,7 @@ from siptg.telegram.call import events
 from siptg.telegram.call.call import TelegramCall
 from siptg.telegram.call.dh import Group, Secret
 from siptg.telegram.call.events import Answered, Ringing
+from siptg.telegram.media.opus import OpusSettings
 from siptg.telegram.people import Person
 from tests.support.signals import LossyLink
 
@@ -130,12 +131,13 @@ async def talking(
     *,
     outgoing: bool,
     link: LossyLink | None = None,
+    opus: OpusSettings | None = None,
 ) -> AsyncIterator[tuple[TelegramCall, PaperTelegram[N], AsyncIterator[events.CallEvent], Ear]]:
     """A call that is up, we say 440 Hz on the beat, Olga 880."""
     olga = PaperTelegram(engine, version, link)
     async with olga.engine, MediaClock() as clock:
         secret: Callable[[], Secret] = lambda: Secret.draw(Group(P, 2), os.urandom)  # noqa: E731
-        call = olga.call = TelegramCall(olga, OLGA, secret, outgoing=outgoing)
+        call = olga.call = TelegramCall(olga, OLGA, secret, outgoing=outgoing, opus=opus)
         told = call.events()
         if outgoing:
             call.start()

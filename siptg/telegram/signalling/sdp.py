@@ -32,7 +32,7 @@ from siptg.telegram.signalling.negotiation import (
     Restart,
     Setup,
 )
-from siptg.telegram.signalling.remote import Remote
+from siptg.telegram.signalling.remote import Offers, Remote
 from siptg.telegram.signalling.sections import SOUND, Described, Section, answered
 
 LONGEST = 65_535
@@ -53,8 +53,7 @@ class SdpNegotiation:
         self._lines: tuple[str, ...] = ()
         self._offered: Setup | None = None
         """Those of an offer of ours that waits for its answer."""
-        self._unanswered = 0
-        """Offers of ours on their way; only the answer to the last of them counts."""
+        self._offers = Offers()
         self._waiting: Described | None = None
         """An offer of theirs that waits for our credentials."""
         self._role = ""
@@ -105,7 +104,8 @@ class SdpNegotiation:
     def _take_offer(self, said: Described) -> Outcome:
         if self._offered is not None and not self._caller:
             return Outcome()  # ours counts; they give way and answer it
-        dropped, self._offered, self._unanswered = self._offered, None, 0
+        dropped, self._offered = self._offered, None
+        self._offers.dropped()
         news = self._heard(said)
         if any(isinstance(one, Malformed) for one in news):
             return Outcome(news)
@@ -123,11 +123,8 @@ class SdpNegotiation:
         return Outcome(news, tuple(replies))
 
     def _take_answer(self, said: Described) -> Outcome:
-        if self._offered is None:
-            return Outcome()  # it comes twice, or answers what we have dropped
-        self._unanswered -= 1
-        if self._unanswered:
-            return Outcome()
+        if self._offered is None or not self._offers.answered():
+            return Outcome()  # it comes twice, or answers an older offer, or one that was dropped
         news = self._heard(said)
         self._setup, self._offered = self._offered, None
         self._role = self._role or ("passive" if _says(said) == "active" else "active")
@@ -169,7 +166,7 @@ class SdpNegotiation:
     def _offer(self, setup: Setup) -> bytes:
         """All sections there are, in their order: none may ever go (RFC 3264 §8)."""
         self._offered = setup
-        self._unanswered += 1
+        self._offers.made()
         wanted = self._sections or sections.OFFERED
         first = next((s for s in wanted if s.kind == SOUND and s.taken), None)
         self._sections = tuple(
