@@ -23,7 +23,6 @@ def frozen_out(end: End) -> None:
     """Nothing leaves it any more, as though its phone slept."""
     for port in end.media._path.connection._ports:
         port.sendto = lambda data, address: None
-        port.protocol.transport.sendto = port.sendto
 
 
 async def test_both_are_heard() -> None:
