@@ -35,17 +35,18 @@ async def answered(call: TelegramCall) -> None:
             raise RuntimeError(f"the call ended: {event.cause.value} {event.detail}")
 
 
-async def first_sound(call: TelegramCall, clock: MediaClock) -> None:
-    """Until a packet of sound has come; it says silence all the while."""
-    frame = silence(call.audio.rate)
+async def both_heard(calls: tuple[TelegramCall, TelegramCall], clock: MediaClock) -> None:
+    """Until a packet of sound has come to each; both say silence all the while."""
+    frame = silence(calls[0].audio.rate)
 
     def beat() -> None:
-        call.audio.read()
-        call.audio.write(frame)
+        for call in calls:
+            call.audio.read()
+            call.audio.write(frame)
 
     clock.add(beat)
     try:
-        while not call.audio.packets_received:
+        while not all(call.audio.packets_received for call in calls):
             await asyncio.sleep(0.001)
     finally:
         clock.remove(beat)
@@ -61,7 +62,7 @@ async def set_up(caller: Account, callee: Account, clock: MediaClock) -> tuple[f
     theirs = await anext(callee.calls())
     accepted = time.perf_counter()
     await theirs.answer()
-    sounds = asyncio.gather(first_sound(call, clock), first_sound(theirs, clock))
+    sounds = asyncio.create_task(both_heard((call, theirs), clock))
     await asyncio.wait_for(asyncio.gather(answered(call), answered(theirs)), WITHIN)
     took = time.perf_counter() - begun
     await asyncio.wait_for(sounds, WITHIN)
