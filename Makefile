@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 PEERS  := sip-tester baresip-core kamailio kamailio-tls-modules linphone-cli sipsak iproute2 libopus0 \
-  ffmpeg libgsm1 libspandsp2 chromium
-TOOLS  := sipp baresip kamailio linphonec sipsak ip ffmpeg ffprobe chromium
+  ffmpeg libgsm1 libspandsp2 chromium coturn
+TOOLS  := sipp baresip kamailio linphonec sipsak ip ffmpeg ffprobe chromium turnserver
 LIBS   := libgsm.so.1 libspandsp.so.2 libopus.so.0
 
 .PHONY: help venv demo test check bench pictures peers clean

@@ -183,6 +183,18 @@ def call_setup(bench: Bench) -> Figure:
     )
 
 
+def keypad(bench: Bench) -> Figure:
+    return compare(
+        "telegram.key_to_pbx_ms",
+        "ms",
+        windows(lambda: ours("bench.keypad", str(4 * ROUNDS))["press_ms"]),
+        {},
+        note="from a press in her chat to the RFC 4733 event at the PBX, through the lab's bot",
+        more_is_better=False,
+        step=bench.step,
+    )
+
+
 BENCHES = {
     "media.pcmu_frame_us": (pcmu_frame, ROUNDS * 3),
     "media.opus_frame_us": (opus_frame, ROUNDS * 2),
@@ -194,4 +206,5 @@ BENCHES = {
     "media.bytes_per_call": (bytes_per_call, ROUNDS),
     "media.growth": (growth, 1),
     "telegram.call_setup_ms": (call_setup, ROUNDS),
+    "telegram.key_to_pbx_ms": (keypad, ROUNDS),
 }

@@ -49,7 +49,7 @@ def machines() -> dict[str, Machine]:
     """All of them by name."""
     found: dict[str, Machine] = {}
     for path in sorted((ROOT / "siptg").rglob("*.py")):
-        if re.search(r"^TABLE\b", path.read_text(), re.M):
+        if re.search(r"^TABLE: Table\b", path.read_text(), re.M):
             file = path.relative_to(ROOT)
             table = importlib.import_module(".".join(file.with_suffix("").parts)).TABLE
             states: type[enum.Enum] = type(next(iter(table))[0])

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from siptg.app.causes import Cause, words
+from siptg.app.actions import HangUp, Key
+from siptg.app.causes import Cause
 from siptg.app.legs import Party, Sound
+from siptg.app.texts import Words
 from siptg.telegram.chat.cards import Button, Card
+from siptg.telegram.chat.text import Text
 
 KEYS = ("123", "456", "789", "*0#")
-HANG_UP = "hangup"
+_KEYPAD = tuple(tuple(Button(key, Key(key)) for key in row) for row in KEYS)
 
 
 class ShownCard(Protocol):
@@ -17,60 +20,59 @@ class ShownCard(Protocol):
 
     async def edit(self, card: Card) -> None: ...
 
-    async def retire(self, text: str) -> None:
+    async def retire(self, text: Text) -> None:
         """The last edit: buttons go, the text stays as the record."""
         ...
 
 
-_END = (Button("✖ End", HANG_UP),)
+def _end(words: Words) -> tuple[Button, ...]:
+    return (Button(str(words("label.END")), HangUp()),)
 
 
-def calling_you(number: str) -> Card:
-    return Card(f"Calling you back to dial {number} …", (_END,))
+def _name(words: Words, party: Party) -> str:
+    return str(party) if party.address or party.name else str(words("card.hidden"))
 
 
-def dialling(number: str, line: str) -> Card:
-    return Card(f"Dialling {number} · {line} …", (_END,))
+def calling_you(words: Words, number: str) -> Card:
+    return Card(words("card.calling_you", number=number), (_end(words),))
 
 
-def ringing(party: Party) -> Card:
-    return Card(f"It rings: {party}", (_END,))
+def dialling(words: Words, number: str, line: str) -> Card:
+    return Card(words("card.dialing", number=number, line=line), (_end(words),))
 
 
-SOUNDS = {
-    Sound.GOOD: "",
-    Sound.MUTED: "🔇 Your microphone is off.",
-    Sound.NONE: "⚠️ No sound comes from your Telegram.",
-    Sound.LOST: "⌛ Your connection is lost; I look for it.",
-}
+def ringing(words: Words, party: Party) -> Card:
+    return Card(words("card.ringing", party=_name(words, party)), (_end(words),))
 
 
-def talking(party: Party, keys: str = "", sound: Sound = Sound.GOOD) -> Card:
+def talking(words: Words, party: Party, keys: str = "", sound: Sound = Sound.GOOD) -> Card:
     """The keypad; what was pressed, and what is wrong with her sound, stands on it."""
-    lines = (str(party), SOUNDS[sound], keys)
-    return Card(
-        "\n".join(line for line in lines if line),
-        (*(tuple(Button(key, key) for key in row) for row in KEYS), _END),
-    )
+    text = words("card.talking", party=_name(words, party))
+    if sound is not Sound.GOOD:
+        text += "\n" + words(f"card.sound_{sound.value}")
+    if keys:
+        text += f"\n{keys}"
+    return Card(text, (*_KEYPAD, _end(words)))
 
 
-def ended(party: Party, incoming: bool, seconds: float | None, cause: Cause, detail: str) -> str:
+def ended(
+    words: Words, party: Party, incoming: bool, seconds: float | None, cause: Cause, detail: str
+) -> Text:
     """The record that a card becomes: who, how long, why."""
-    arrow = "↙" if incoming else "↗"
-    length = "" if seconds is None else f" · {int(seconds) // 60}:{int(seconds) % 60:02}"
-    shown = "" if cause is Cause.HANGUP and seconds is not None else f" · {words(cause, detail)}"
-    return f"{arrow} {party}{length}{shown}"
+    text = words("card.ended", direction="↙" if incoming else "↗", party=_name(words, party))
+    if seconds is not None:
+        text += f" · {int(seconds) // 60}:{int(seconds) % 60:02}"
+    if cause is not Cause.HANGUP or seconds is None:
+        text += " · " + told(words, cause, detail)
+    return text
 
 
-def missed(party: Party, line: str, why: Cause) -> str:
-    note = "" if why in {Cause.NO_ANSWER, Cause.CANCELLED} else f" · {words(why)}"
-    return f"Missed call: {party} · {line}{note}"
+def missed(words: Words, party: Party, line: str, why: Cause) -> Text:
+    text = words("note.missed", party=_name(words, party), line=line)
+    return text if why in {Cause.NO_ANSWER, Cause.CANCELLED} else text + " · " + told(words, why)
 
 
-ONE_CALL = "End this call first."
-NO_LINE = "No line of yours can dial {number}."
-NO_PENDING = "Send me a number first."
-STRANGER = "This account makes calls for its own users only."
-TOO_LATE = "This call is over."
-OLD_MESSAGE = "Your message waited while I was away. Send {number} again to dial it."
-"""Texts of one line; `{}` are placeholders."""
+def told(words: Words, cause: Cause, detail: str = "") -> Text:
+    """The sentence, and the other side's own code and words behind it."""
+    shown = detail.strip()[:80]
+    return words(f"cause.{cause.value}") + (f" [{shown}]" if shown else "")

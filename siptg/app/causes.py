@@ -1,4 +1,4 @@
-"""Why a call ended: one cause with three faces: SIP, Telegram, and words for the person.
+"""Why a call ended: one cause for SIP and Telegram; its words are in the texts (`cause.*`).
 
 The rows are ER-1 of the product plan, as far as calls can meet them today.
 """
@@ -42,35 +42,30 @@ class Face:
 
     status: int
     """The SIP status that refuses an unanswered call for this cause."""
-    text: str
-    """What the person reads; `{detail}` is the other side's own code and words."""
 
 
 FACES: dict[Cause, Face] = {
-    Cause.HANGUP: Face(480, "ended"),
-    Cause.DECLINED: Face(603, "declined"),
-    Cause.BUSY: Face(486, "busy; call back later"),
-    Cause.NO_ANSWER: Face(480, "no answer"),
-    Cause.CANCELLED: Face(487, "cancelled"),
-    Cause.ELSEWHERE: Face(487, "answered elsewhere"),
-    Cause.UNKNOWN_NUMBER: Face(404, "the number does not exist"),
-    Cause.WRONG_LOGIN: Face(403, "wrong login or password of the line: check its settings"),
-    Cause.FORBIDDEN: Face(403, "the PBX does not allow this call"),
-    Cause.UNREACHABLE: Face(480, "the PBX does not answer"),
-    Cause.NO_CODEC: Face(488, "no audio format in common"),
-    Cause.OVERLOADED: Face(503, "the PBX has a problem; try again in a moment"),
-    Cause.PRIVACY: Face(
-        480,
-        "Telegram does not let me call you. Allow calls from me: Settings → Privacy → Calls.",
-    ),
-    Cause.NOT_REACHED: Face(480, "no device could be reached"),
-    Cause.BLOCKED: Face(480, "this account is blocked"),
-    Cause.OLD_CLIENT: Face(480, "your Telegram is too old for calls with me: update it"),
-    Cause.FLOOD: Face(503, "Telegram asks me to slow down; try again in a moment"),
-    Cause.TELEGRAM_SILENT: Face(408, "Telegram does not answer; try again in a moment"),
-    Cause.LOST: Face(480, "connection lost"),
-    Cause.RESTART: Face(503, "I was restarted: call again"),
-    Cause.INTERNAL: Face(500, "something broke here; it is in the log"),
+    Cause.HANGUP: Face(480),
+    Cause.DECLINED: Face(603),
+    Cause.BUSY: Face(486),
+    Cause.NO_ANSWER: Face(480),
+    Cause.CANCELLED: Face(487),
+    Cause.ELSEWHERE: Face(487),
+    Cause.UNKNOWN_NUMBER: Face(404),
+    Cause.WRONG_LOGIN: Face(403),
+    Cause.FORBIDDEN: Face(403),
+    Cause.UNREACHABLE: Face(480),
+    Cause.NO_CODEC: Face(488),
+    Cause.OVERLOADED: Face(503),
+    Cause.PRIVACY: Face(480),
+    Cause.NOT_REACHED: Face(480),
+    Cause.BLOCKED: Face(480),
+    Cause.OLD_CLIENT: Face(480),
+    Cause.FLOOD: Face(503),
+    Cause.TELEGRAM_SILENT: Face(408),
+    Cause.LOST: Face(480),
+    Cause.RESTART: Face(503),
+    Cause.INTERNAL: Face(500),
 }
 
 STATUSES: dict[int, Cause] = {
@@ -104,10 +99,3 @@ def cause_of_status(status: int) -> Cause:
     if status in STATUSES:
         return STATUSES[status]
     return Cause.OVERLOADED if 500 <= status < 600 else Cause.DECLINED
-
-
-def words(cause: Cause, detail: str = "") -> str:
-    """What the person reads: the sentence, and the other side's own code and words behind it."""
-    text = FACES[cause].text
-    shown = detail.strip()[:80]
-    return f"{text} [{shown}]" if shown else text

@@ -17,6 +17,7 @@ from cattrs.errors import ClassValidationError
 from siptg.sip.errors import SipError
 from siptg.sip.uri import Uri
 from siptg.telegram.media.opus import PTIMES
+from siptg.telegram.media.servers import RelayServer, relay_server
 from siptg.telegram.signalling import versions
 
 DEFAULT_PATH = Path("siptg.toml")
@@ -35,6 +36,27 @@ class ServerConfig:
     public_key: str = attrs.field(repr=False)
     """PEM (PKCS#1) of the server's RSA key."""
     dc_id: int = 2
+
+
+@attrs.frozen
+class RelayConfig:
+    """A STUN or TURN server of our own, beside Telegram's."""
+
+    uri: str
+    """`stun:HOST`, `turn:HOST:PORT`, `turn:HOST:PORT?transport=tcp` or `turns:HOST:PORT` (TLS)."""
+    username: str = ""
+    password: str = attrs.field(default="", repr=False)
+    verify: bool = True
+    """Whether the certificate of a `turns` server must be good for its host."""
+    ca_file: str = ""
+    """Authorities for that, PEM; left out, those of the system."""
+
+    def server(self) -> RelayServer:
+        """ValueError in words for whoever wrote it."""
+        ca_file = self.ca_file
+        return relay_server(
+            self.uri, self.username, self.password, verify=self.verify, ca_file=ca_file
+        )
 
 
 @attrs.frozen
@@ -60,6 +82,11 @@ class TelegramConfig:
     """Sound is mended by error correction while loss is reported."""
     opus_dtx: bool = False
     """While nothing is said next to nothing is sent."""
+    p2p: bool = True
+    """Whether sound may go straight to the other end where Telegram allows it; otherwise relays
+    only, and no address of this machine is told.
+    """
+    relays: tuple[RelayConfig, ...] = ()
 
 
 @attrs.frozen
@@ -159,6 +186,13 @@ def _check(config: Config) -> list[str]:
         found.append(f"telegram.opus_ptime: one of {', '.join(map(str, PTIMES))}")
     if strange := versions.unknown(config.telegram.versions):
         found.append(f"telegram.versions: {strange}")
+    for n, relay in enumerate(config.telegram.relays):
+        try:
+            relay.server()
+        except ValueError as error:
+            found.append(f"telegram.relays[{n}]: {error}")
+        if relay.ca_file and not Path(relay.ca_file).is_file():
+            found.append(f"telegram.relays[{n}].ca_file: there is no file {relay.ca_file}")
     names = [line.name for line in config.lines]
     found += [f"lines: two lines are named {n!r}" for n in {n for n in names if names.count(n) > 1}]
     for n, line in enumerate(config.lines):

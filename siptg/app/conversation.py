@@ -13,12 +13,14 @@ from typing import Any
 import attrs
 
 from siptg.app import cards
+from siptg.app.actions import HangUp, Key
 from siptg.app.causes import Cause
 from siptg.app.desk import Desk, LineTerms
 from siptg.app.flows import Flow, IncomingFlow, OutgoingFlow
 from siptg.app.legs import Leg, Party
 from siptg.app.numbers import Wish
 from siptg.machine import Symbol, Table, step
+from siptg.telegram.chat.actions import Action
 
 
 class State(Symbol):
@@ -64,12 +66,16 @@ class Conversation:
         """She calls the phone account on Telegram."""
         step(self, TABLE, Given.SHE_CALLS, her)
 
-    def press(self, data: str) -> str:
+    def press(self, action: Action) -> str:
         """She pressed a button of the live card; the answer is shown to her for a moment."""
-        given = Given.HANG_UP if data == cards.HANG_UP else Given.KEY
-        if not step(self, TABLE, given, data):
-            return cards.TOO_LATE
-        return data if given is Given.KEY else ""
+        match action:
+            case Key(symbol):
+                if step(self, TABLE, Given.KEY, symbol):
+                    return symbol
+            case HangUp():
+                if step(self, TABLE, Given.HANG_UP):
+                    return ""
+        return str(self.desk.words("card.too_late"))
 
     async def close(self, cause: Cause = Cause.RESTART) -> None:
         """End what there is, in order, and wait for it."""
@@ -104,15 +110,15 @@ class Conversation:
             self._decline_her(her)
 
     def _refuse_number(self, wish: Wish, line: LineTerms) -> None:
-        self._do(self.desk.say(cards.ONE_CALL))
+        self._do(self.desk.say(self.desk.words("error.busy_here")))
 
     def _refuse_party(self, caller: Leg, party: Party, line: LineTerms) -> None:
         self._do(caller.hangup(Cause.BUSY))
-        self._do(self.desk.say(cards.missed(party, line.name, Cause.BUSY)))
+        self._do(self.desk.say(cards.missed(self.desk.words, party, line.name, Cause.BUSY)))
 
     def _ask_for_number(self, her: Leg) -> None:
         self._decline_her(her)
-        self._do(self.desk.say(cards.NO_PENDING))
+        self._do(self.desk.say(self.desk.words("note.no_pending")))
 
     def _decline_her(self, her: Leg) -> None:
         self._do(her.hangup(Cause.BUSY))

@@ -14,7 +14,9 @@ from siptg.app.causes import Cause
 from siptg.app.legs import Leg
 from siptg.app.numbers import Wish
 from siptg.app.store import CallRecord
+from siptg.app.texts import Words
 from siptg.telegram.chat.cards import Card
+from siptg.telegram.chat.text import Text
 
 
 class Refused(Exception):
@@ -43,6 +45,11 @@ class Desk(Protocol):
     @property
     def beat(self) -> Beat: ...
 
+    @property
+    def words(self) -> Words:
+        """What she reads, in her language."""
+        ...
+
     def now(self) -> datetime:
         """The time of day, UTC."""
         ...
@@ -55,7 +62,7 @@ class Desk(Protocol):
         """Call a party through the line; Refused where that cannot begin."""
         ...
 
-    async def say(self, text: str) -> None:
+    async def say(self, text: str | Text) -> None:
         """A message in her chat; never raises."""
         ...
 

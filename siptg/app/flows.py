@@ -93,7 +93,7 @@ class Flow(abc.ABC):
             await self._other.press(key)
 
     def _show_talking(self) -> None:
-        self._card.show(cards.talking(self.party, self._keys[-32:], self._sound))
+        self._card.show(cards.talking(self.desk.words, self.party, self._keys[-32:], self._sound))
 
     def _hear(self, leg: Leg, event: LegEvent) -> None:
         """What is wrong with her sound is shown to her as long as it is."""
@@ -124,9 +124,9 @@ class Flow(abc.ABC):
     async def _conclude(self, cause: Cause, detail: str) -> None:
         now = self.desk.now()
         seconds = None if self._answered is None else (now - self._answered).total_seconds()
-        text = cards.ended(self.party, self.incoming, seconds, cause, detail)
+        text = cards.ended(self.desk.words, self.party, self.incoming, seconds, cause, detail)
         if not await self._card.retire(text) and self.incoming:
-            await self.desk.say(cards.missed(self.party, self.line.name, cause))
+            await self.desk.say(cards.missed(self.desk.words, self.party, self.line.name, cause))
         await self.desk.record(
             CallRecord(
                 call=self._other.id if self._other else "",
@@ -161,7 +161,7 @@ class OutgoingFlow(Flow):
         if self._dialled:
             return False
         self.wish, self.party = wish, Party(wish.user)
-        self._card.show(cards.calling_you(wish.typed))
+        self._card.show(cards.calling_you(self.desk.words, wish.typed))
         return True
 
     def take(self, her: Leg) -> bool:
@@ -172,12 +172,12 @@ class OutgoingFlow(Flow):
         return True
 
     async def _call(self) -> Outcome:
-        self._card.show(cards.calling_you(self.wish.typed))
+        self._card.show(cards.calling_you(self.desk.words, self.wish.typed))
         refusal = await self._reach_her()
         if refusal is not None or self._her is None:
             return refusal or (Cause.NO_ANSWER, "")
         self._dialled = True
-        self._card.show(cards.dialling(self.wish.typed, self.line.name))
+        self._card.show(cards.dialling(self.desk.words, self.wish.typed, self.line.name))
         try:
             self._other = await self.desk.dial(self.line.name, self.wish)
         except Refused as refused:
@@ -233,7 +233,7 @@ class OutgoingFlow(Flow):
     def _watch(self, leg: Leg, event: LegEvent) -> None:
         self._hear(leg, event)
         if leg is self._other and isinstance(event, Ringing):
-            self._card.show(cards.ringing(self.party))
+            self._card.show(cards.ringing(self.desk.words, self.party))
         if leg is self._other and isinstance(event, Answered):
             self._connect()
 

@@ -21,12 +21,15 @@ from siptg.app.lines import Line
 from siptg.app.numbers import Wish
 from siptg.app.store import CallRecord, Store, StoreError
 from siptg.app.telegram_leg import CAUSES, TelegramLeg
+from siptg.app.texts import TEXTS, Words
 from siptg.rtp.audio import Frame
 from siptg.rtp.clock import MediaClock
 from siptg.rtp.sounds.tones import sound
 from siptg.telegram.account.client import Account
+from siptg.telegram.chat.bodies import send_text
 from siptg.telegram.chat.cards import Card
 from siptg.telegram.chat.shown import Cards
+from siptg.telegram.chat.text import Text
 from siptg.telegram.people import Person, TelegramRefused
 
 log = logging.getLogger(__name__)
@@ -46,6 +49,10 @@ class HouseDesk:
     lines: Callable[[str], Line | None]
     store: Store
 
+    @property
+    def words(self) -> Words:
+        return TEXTS.of(self.person.language)
+
     def now(self) -> datetime:
         return datetime.now(UTC)
 
@@ -61,9 +68,9 @@ class HouseDesk:
             raise Refused(Cause.UNREACHABLE, f"the line {line} is gone")
         return await found.dial(wish)
 
-    async def say(self, text: str) -> None:
+    async def say(self, text: str | Text) -> None:
         try:
-            await self.account.send(self.person, text)
+            await send_text(self.account, self.person, Text.of(text))
         except TelegramRefused as refused:
             log.warning("a message to person %s was refused: %s", self.person.id, refused)
 

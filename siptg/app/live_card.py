@@ -9,6 +9,7 @@ import attrs
 from siptg.app.cards import ShownCard
 from siptg.app.desk import Desk
 from siptg.telegram.chat.cards import Card
+from siptg.telegram.chat.text import Text
 
 
 @attrs.define(eq=False)
@@ -25,10 +26,11 @@ class LiveCard:
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._catch_up(), name="card")
 
-    async def retire(self, text: str) -> bool:
+    async def retire(self, text: Text) -> bool:
         """The last word, without buttons; False where no card was ever shown."""
-        if self._task is not None:
-            await self._task
+        self._next = None
+        if self._shown is None and self._task is not None:
+            await self._task  # it is being shown for the first time
         if self._shown is not None:
             await self._shown.retire(text)
         return self._shown is not None

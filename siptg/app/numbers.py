@@ -9,13 +9,13 @@ import unicodedata
 
 import attrs
 
+from siptg.app.texts import Words
 from siptg.sip.errors import SipError
 from siptg.sip.uri import Uri
+from siptg.telegram.chat.text import Text
 
 LONGEST = 128
 """Characters of a message that may be a number."""
-
-HINT = "I can dial a number, a name or a SIP address, e.g. +49 30 123456 or 101."
 
 _PUNCTUATION = re.compile(r"[\s().\-/\u00a0\u2010-\u2015]+")
 _DIGITS = re.compile(r"[+]?[0-9*#]+")
@@ -37,7 +37,18 @@ class Wish:
 
 
 class NotDialable(ValueError):
-    """The text cannot be dialled; its words are for the person who sent it."""
+    """The text cannot be dialled."""
+
+    def __init__(self, detail: str = "", *, is_person: bool = False) -> None:
+        super().__init__(detail or "not a number, a name or a SIP address")
+        self.detail, self.is_person = detail, is_person
+
+    def told(self, words: Words) -> Text:
+        """For the person who sent it."""
+        text = words("error.not_dialable")
+        if self.is_person:
+            return words("error.not_a_person") + " " + text
+        return text + (f" ({self.detail})" if self.detail else "")
 
 
 def read_wish(text: str) -> Wish:
@@ -47,9 +58,9 @@ def read_wish(text: str) -> Wish:
     """
     typed = text.strip()
     if not typed or len(typed) > LONGEST or "\n" in typed:
-        raise NotDialable(HINT)
+        raise NotDialable()
     if typed.startswith("@"):
-        raise NotDialable("People on Telegram are called in Telegram. " + HINT)
+        raise NotDialable(is_person=True)
     if typed.lower().startswith(("sip:", "sips:", "tel:")) or "@" in typed:
         return _address(typed)
     bare = _PUNCTUATION.sub("", typed)
@@ -57,18 +68,18 @@ def read_wish(text: str) -> Wish:
         return Wish(typed, bare)
     if _NAME.fullmatch(typed):
         return Wish(typed, typed)
-    raise NotDialable(HINT)
+    raise NotDialable()
 
 
 def _address(typed: str) -> Wish:
     try:
         uri = Uri.parse(typed if ":" in typed.partition("@")[0] else f"sip:{typed}")
     except SipError as error:
-        raise NotDialable(f"{HINT} ({error})") from None
+        raise NotDialable(str(error)) from None
     if uri.scheme == "tel":
         return read_wish(uri.host or uri.user or "")
     if not uri.user or not uri.host:
-        raise NotDialable(HINT)
+        raise NotDialable()
     host = uri.host if uri.port is None else f"{uri.host}:{uri.port}"
     return Wish(typed, uri.user, host)
 

@@ -32,6 +32,9 @@ class Router:
         if person.username:
             self._people[_key(person.username)] = person
 
+    def find(self, person_id: int) -> Person | None:
+        return self._people.get(str(person_id))
+
     def serves(self, person: Person) -> bool:
         return any(self._is_of(line, person) for line in self.lines)
 

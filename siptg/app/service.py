@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import secrets
 from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
-from siptg.app import cards
-from siptg.app.causes import Cause, words
+import attrs
+
+from siptg.app import cards, languages
+from siptg.app.actions import ACTIONS
+from siptg.app.causes import Cause
 from siptg.app.config import Config
 from siptg.app.conversation import Conversation
 from siptg.app.house_desk import HouseDesk, terms_of
@@ -21,11 +25,13 @@ from siptg.app.sip_leg import SipLeg
 from siptg.app.store import KnownPerson, SqlStore, StoreError, open_seal
 from siptg.app.telegram_leg import TelegramLeg
 from siptg.app.telegram_login import AccountKeeper
+from siptg.app.texts import TEXTS, Words
 from siptg.phone import Incoming
 from siptg.rtp.clock import MediaClock
 from siptg.sip.registration import RegistrationState
 from siptg.telegram.account.client import Account, ChatMessage
-from siptg.telegram.chat.shown import Cards, Press
+from siptg.telegram.chat.ear import Press
+from siptg.telegram.chat.shown import Answers, Cards
 from siptg.telegram.people import Person, TelegramRefused
 
 log = logging.getLogger(__name__)
@@ -37,6 +43,8 @@ HINT_EVERY = timedelta(days=1)
 CLOSE_WITHIN = 2.0
 """Seconds that conversations have to end in order when the service stops."""
 MOST_STRANGERS = 10_000
+BUTTONS_KEY = "buttons"
+"""Name in the store of the key that signs buttons."""
 
 
 class Service:
@@ -45,6 +53,7 @@ class Service:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.conversations: dict[int, Conversation] = {}
+        self._desks: dict[int, HouseDesk] = {}
         self._strangers: dict[int, datetime] = {}
         self._stack = contextlib.AsyncExitStack()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -64,7 +73,10 @@ class Service:
             keeper = AccountKeeper(self.config.telegram, self.store)
             self.account = await keeper.enter_account(stack, self.clock)
             bot = await keeper.enter_bot(stack)
-            self.cards = await stack.enter_async_context(Cards(self.account, bot))
+            key = await self._buttons_key()
+            self.cards = await stack.enter_async_context(
+                Cards(self.account, bot, ACTIONS, key=key, answers=self._answers)
+            )
             self.lines = Lines(
                 self.config.lines, self.clock, changed=self._line_changed, called=self._party_calls
             )
@@ -102,7 +114,7 @@ class Service:
         """Know whom lines are for: from the store, else by their user name on Telegram."""
         for known in await self.store.people():
             self.router.know(
-                Person(**{f: getattr(known, f) for f in ("id", "access_hash", "name", "username")})
+                Person(known.id, known.access_hash, known.name, known.username, known.language)
             )
         for line in self.lines:
             if self.router.person_of(line) is None and not line.config.person.isdigit():
@@ -114,8 +126,13 @@ class Service:
                     )
 
     async def _know(self, person: Person) -> None:
+        before = self.router.find(person.id)
+        if not person.language and before is not None:
+            person = attrs.evolve(person, language=before.language)
         self.router.know(person)
-        known = KnownPerson(person.id, person.access_hash, person.name, person.username)
+        if person.id in self._desks:
+            self._desks[person.id].person = person
+        known = KnownPerson(*attrs.astuple(person, recurse=False))
         try:
             await self.store.meet(known)
         except StoreError as error:
@@ -123,9 +140,29 @@ class Service:
 
     def _conversation(self, person: Person) -> Conversation:
         if person.id not in self.conversations:
-            desk = HouseDesk(person, self.clock, self.account, self.cards, self._line, self.store)
-            self.conversations[person.id] = Conversation(desk, person.id)
+            self._desks[person.id] = self._desk(person)
+            self.conversations[person.id] = Conversation(self._desks[person.id], person.id)
         return self.conversations[person.id]
+
+    def _desk(self, person: Person) -> HouseDesk:
+        known = self.router.find(person.id) or person
+        return HouseDesk(known, self.clock, self.account, self.cards, self._line, self.store)
+
+    def _words(self, person_id: int) -> Words:
+        known = self.router.find(person_id)
+        return TEXTS.of(known.language if known is not None else "")
+
+    def _answers(self, person_id: int) -> Answers:
+        words = self._words(person_id)
+        return Answers(str(words("card.too_late")), str(words("card.not_yours")))
+
+    async def _buttons_key(self) -> bytes:
+        """Signs the buttons of cards; kept, so that those of an earlier run are known as ours."""
+        kept = await self.store.session(BUTTONS_KEY)
+        if not kept:
+            kept = secrets.token_hex(32)
+            await self.store.keep_session(BUTTONS_KEY, kept)
+        return bytes.fromhex(kept)
 
     def _line(self, name: str) -> Line | None:
         return next((line for line in self.lines if line.name == name), None)
@@ -142,18 +179,27 @@ class Service:
             self._hint(person)
             return
         await self._know(person)
-        desk = self._conversation(person).desk
+        desk, old = self._conversation(person).desk, datetime.now(UTC) - message.date > OLD_AFTER
+        language = languages.chosen(message.text)
+        if language is not None:
+            await self._speak(person, language)
+            return
+        actions = () if old else self.cards.typed(person.id, message.text)
+        for action in actions:
+            self._conversation(person).press(action)
+        if actions:
+            return
         try:
             wish = read_wish(message.text)
         except NotDialable as problem:
-            self._do(desk.say(str(problem)))
+            self._do(desk.say(problem.told(desk.words)))
             return
-        if datetime.now(UTC) - message.date > OLD_AFTER:
-            self._do(desk.say(cards.OLD_MESSAGE.format(number=wish.typed)))
+        if old:
+            self._do(desk.say(desk.words("error.old_message", number=wish.typed)))
             return
         line = self.router.line_for(person)
         if line is None:
-            self._do(desk.say(cards.NO_LINE.format(number=wish.typed)))
+            self._do(desk.say(desk.words("error.no_line", number=wish.typed)))
             return
         self._conversation(person).number(wish, terms_of(line.config))
 
@@ -172,7 +218,21 @@ class Service:
 
     async def _press(self, press: Press) -> None:
         conversation = self.conversations.get(press.person_id)
-        await press.answer(conversation.press(press.data) if conversation else cards.TOO_LATE)
+        await press.answer(
+            self._answers(press.person_id).too_late
+            if conversation is None
+            else conversation.press(press.action)
+        )
+        known = self.router.find(press.person_id)
+        if press.language and known is not None and not known.language:
+            await self._know(attrs.evolve(known, language=press.language))
+
+    async def _speak(self, person: Person, language: str) -> None:
+        """From now on in the language that she chose; without one, say which there are."""
+        if language:
+            await self._know(attrs.evolve(person, language=language))
+        desk = self._conversation(person).desk
+        self._do(desk.say(desk.words("note.language", commands=languages.commands())))
 
     def _hint(self, person: Person) -> None:
         now = datetime.now(UTC)
@@ -180,8 +240,8 @@ class Service:
             return
         if len(self._strangers) < MOST_STRANGERS:
             self._strangers[person.id] = now
-            desk = HouseDesk(person, self.clock, self.account, self.cards, self._line, self.store)
-            self._do(desk.say(cards.STRANGER))
+            desk = self._desk(person)
+            self._do(desk.say(desk.words("note.stranger")))
 
     # what comes from lines
 
@@ -202,7 +262,8 @@ class Service:
             return
         desk = self._conversation(person).desk
         if line.state is RegistrationState.REFUSED:
-            self._do(desk.say(f"{line.name}: {words(Cause.WRONG_LOGIN, line.why)}"))
+            reason = cards.told(desk.words, Cause.WRONG_LOGIN, line.why)
+            self._do(desk.say(desk.words("error.line_state", line=line.name, reason=reason)))
 
     async def _hang_up_all(self) -> None:
         closing = [c.close(Cause.RESTART) for c in self.conversations.values()]

@@ -24,7 +24,7 @@ from siptg.telegram.account.sign_in import (
     sign_out,
     who_is,
 )
-from siptg.telegram.chat.shown import Bot
+from siptg.telegram.chat.bot import Bot
 from siptg.telegram.media.opus import OpusSettings
 from siptg.telegram.people import Person, TelegramRefused
 from siptg.telegram.server import Server
@@ -53,6 +53,8 @@ def settings_of(config: TelegramConfig, session: str = "") -> TelegramSettings:
         versions=config.versions,
         ice_addresses=config.ice_addresses,
         opus=OpusSettings(config.opus_ptime, config.opus_fec, config.opus_dtx),
+        p2p=config.p2p,
+        relays=tuple(relay.server() for relay in config.relays),
     )
 
 

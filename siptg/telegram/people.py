@@ -16,6 +16,8 @@ class Person:
     """Telegram's proof that we met; worth nothing to another account."""
     name: str
     username: str | None = None
+    language: str = ""
+    """As Telegram tells it (IETF tag), or as they chose; empty where nobody told."""
 
 
 class TelegramCause(enum.Enum):

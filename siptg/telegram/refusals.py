@@ -53,6 +53,10 @@ def refusal_of(error: errors.RPCError) -> TelegramRefused:
         seconds = float(error.seconds)
         return TelegramRefused(TelegramCause.FLOOD, f"FLOOD_WAIT_{error.seconds}", seconds)
     name = _name_of(error)
+    if isinstance(error, errors.FilePartMissingError):
+        name = f"FILE_PART_{error.which}_MISSING"
+    elif isinstance(error, errors.FileMigrateError):
+        name = f"FILE_MIGRATE_{error.new_dc}"
     return TelegramRefused(CAUSES.get(name, TelegramCause.INTERNAL), name)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 
 from siptg.telegram.media.opus import OpusSettings
+from siptg.telegram.media.servers import RelayServer
 from siptg.telegram.server import Server
 from siptg.telegram.signalling.versions import OFFERED
 
@@ -23,3 +24,9 @@ class TelegramSettings:
     """Local addresses for media; None for all but loopback."""
     opus: OpusSettings = attrs.field(factory=OpusSettings)
     """How we speak in calls."""
+    p2p: bool = True
+    """Whether a call may go straight from us to the other end, where Telegram allows it. Otherwise
+    no address of ours leaves: relays only.
+    """
+    relays: tuple[RelayServer, ...] = ()
+    """STUN and TURN servers of our own, beside Telegram's."""

@@ -8,6 +8,7 @@ import pytest
 
 from siptg.app.config import ConfigError, load
 from siptg.app.lines import phone_of
+from siptg.app.telegram_login import settings_of
 from siptg.rtp.clock import MediaClock
 from siptg.rtp.digits.ways import Way
 from siptg.rtp.offer import Policy
@@ -126,3 +127,35 @@ def test_versions_of_calls_that_are_not_spoken_are_named_with_those_that_are(fol
         load(written(folder, given))
     good = given.replace(', "3.0.0"', ', "9.0.0"')
     assert load(written(folder, good)).telegram.versions == ("13.0.0", "9.0.0")
+
+
+def with_relay(text: str) -> str:
+    return GOOD.replace("[[lines]]", f"[[telegram.relays]]\n{text}\n\n[[lines]]")
+
+
+def test_turn_servers_of_our_own_and_the_ban_of_direct_paths_reach_the_account(
+    folder: Path,
+) -> None:
+    relay = 'uri = "turns:turn.example.com"\nusername = "u"\npassword = "env:SIPTG_TEST_HASH"'
+    text = with_relay(relay).replace("api_id", "p2p = false\napi_id")
+    settings = settings_of(load(written(folder, text)).telegram)
+    (server,) = settings.relays
+    assert (server.host, server.port, server.transport) == ("turn.example.com", 5349, "tls")
+    assert (server.password, server.verify, settings.p2p) == ("0123", True, False)
+
+
+@pytest.mark.parametrize(
+    ("relay", "says"),
+    [
+        ('uri = "turn.example.com"', "telegram.relays[0]: stun:HOST, turn:HOST:PORT"),
+        ('uri = "turn:turn.example.com"', "telegram.relays[0]: a TURN server wants username"),
+        (
+            'uri = "turns:a.example.com"\nusername = "u"\npassword = "p"\nca_file = "none.pem"',
+            "telegram.relays[0].ca_file: there is no file none.pem",
+        ),
+    ],
+)
+def test_a_relay_that_cannot_be_used_is_named(folder: Path, relay: str, says: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(written(folder, with_relay(relay)))
+    assert says in str(caught.value)

@@ -9,7 +9,7 @@ import random
 
 import pytest
 
-from siptg.app import cards
+from siptg.app.actions import HangUp, Key
 from siptg.app.causes import Cause
 from siptg.app.conversation import TABLE, Conversation, Given, State
 from siptg.app.desk import Refused
@@ -65,9 +65,9 @@ async def test_what_is_wrong_with_her_sound_stands_on_the_card_as_long_as_it_is(
     talk, desk = start(her, parties=(PaperLeg("pbx", (1, Answered())),))
     talk.number(WISH, LINE)
     await asyncio.sleep(5)
-    assert talk.press("1") == "1"
+    assert talk.press(Key("1")) == "1"
     await asyncio.sleep(4)
-    talk.press(cards.HANG_UP)
+    talk.press(HangUp())
     await over(talk)
     assert desk.cards[0].texts[2:-1] == [
         "100",
@@ -136,7 +136,7 @@ async def test_a_new_number_while_she_is_called_back_replaces_the_first() -> Non
     talk.number(Wish("300", "300"), LINE)
     await over(talk)
     assert desk.dialled == ["Office 200"]
-    assert desk.said == [cards.ONE_CALL]
+    assert desk.said == ["End this call first."]
 
 
 @pytest.mark.looptime
@@ -161,12 +161,12 @@ async def test_keys_of_the_card_reach_the_party_in_order() -> None:
     talk, desk = start(her, parties=(pbx,))
     talk.number(WISH, LINE)
     await asyncio.sleep(1)
-    assert [talk.press(key) for key in "12#"] == ["1", "2", "#"]
+    assert [talk.press(Key(key)) for key in "12#"] == ["1", "2", "#"]
     await asyncio.sleep(1)
     assert pbx.told[-3:] == ["press 1", "press 2", "press #"]
     assert (desk.cards[0].texts[-1], desk.cards[0].rows) == ("100\n12#", 5)
     await over(talk)
-    assert talk.press("1") == cards.TOO_LATE
+    assert talk.press(Key("1")) == "This call is over."
     assert "12#" not in desk.cards[0].texts[-1]
 
 
@@ -273,7 +273,7 @@ async def test_her_own_call_with_nothing_pending_is_declined_with_a_hint() -> No
     talk, desk = start()
     talk.she_calls(her)
     await asyncio.sleep(1)
-    assert (her.told, desk.said) == (["hangup busy"], [cards.NO_PENDING])
+    assert (her.told, desk.said) == (["hangup busy"], ["Send me a number first."])
 
 
 @pytest.mark.looptime
@@ -338,7 +338,7 @@ async def test_whatever_comes_in_whatever_order_everything_ends(seed: int) -> No
             case 3:
                 talk.she_calls(made("she"))
             case 4:
-                talk.press(chance.choice(["1", "#", cards.HANG_UP]))
+                talk.press(chance.choice([Key("1"), Key("#"), HangUp()]))
     await talk.close()
     assert talk.state is State.IDLE and desk.beat.ticks == []
     assert all(card.retired for card in desk.cards)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
 import sys
@@ -203,14 +204,15 @@ async def test_ctrl_c_ends_the_call_unregisters_and_exits_within_five_seconds(
             phone.phone,
             "--config",
             str(path),
-            stdin=pipe,
+            env=os.environ | {"SIPTG_CODE_FILE": str(tmp_path / "code")},
             stdout=pipe,
             stderr=pipe,
         )
         async with asyncio.timeout(15):
             while not lab.code_for(phone.phone):
                 await asyncio.sleep(0.05)
-            _, errors = await login.communicate(lab.code_for(phone.phone).encode() + b"\n")
+            (tmp_path / "code").write_text(lab.code_for(phone.phone))
+            _, errors = await login.communicate()
         assert login.returncode == 0 and b"siptg run" in errors
         running = await asyncio.create_subprocess_exec(
             *command, "run", "--config", str(path), stdout=pipe, stderr=pipe

@@ -32,6 +32,7 @@ class End:
         clock: MediaClock | None = None,
         opus: OpusSettings | None = None,
         addresses: tuple[str, ...] | None = LOOPBACK,
+        version: str = "9.0.0",
     ) -> None:
         self.told: list[Any] = []
         self.said: list[bytes] = []
@@ -45,7 +46,7 @@ class End:
         self._tone = sound(f"tone:{hz:g}/600000", self.audio.rate)
         self.media = CallMedia(
             self.audio,
-            VERSIONS["9.0.0"].negotiate(caller, self.audio.ssrc),
+            VERSIONS[version].negotiate(caller, self.audio.ssrc),
             self._say,
             MediaEvents(
                 up=lambda: self.told.append("up"),
@@ -117,12 +118,14 @@ async def two_ends(
     talking: bool = False,
     up: bool = True,
     addresses: tuple[str, ...] | None = LOOPBACK,
+    version: str = "9.0.0",
 ) -> AsyncIterator[tuple[End, End]]:
     """A calls B; closed in the end. `talking`: both on one beat."""
     async with MediaClock() as clock:
         given = clock if talking else None
-        a = End(caller=True, hz=440, clock=given, opus=opus, addresses=addresses)
-        b = End(caller=False, hz=880, clock=given, opus=opus, addresses=addresses)
+        about: dict[str, Any] = {"clock": given, "opus": opus, "addresses": addresses}
+        a = End(caller=True, hz=440, version=version, **about)
+        b = End(caller=False, hz=880, version=version, **about)
         a.other, b.other, a.clock, b.clock = b, a, clock, clock
         try:
             a.media.start()

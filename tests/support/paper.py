@@ -17,8 +17,10 @@ from siptg.app.desk import LineTerms, Refused
 from siptg.app.legs import Ended, Leg, LegEvent, Party
 from siptg.app.numbers import Wish
 from siptg.app.store import CallRecord
+from siptg.app.texts import TEXTS
 from siptg.rtp.audio import Frame, silence
 from siptg.telegram.chat.cards import Card
+from siptg.telegram.chat.text import Text
 
 
 class PaperPort:
@@ -122,12 +124,12 @@ class PaperCard:
 
     async def edit(self, card: Card) -> None:
         assert not self.retired
-        self.texts.append(card.text)
+        self.texts.append(str(card.text))
         self.rows = len(card.rows)
 
-    async def retire(self, text: str) -> None:
+    async def retire(self, text: Text) -> None:
         assert not self.retired
-        self.texts.append(text)
+        self.texts.append(str(text))
         self.retired, self.rows = True, 0
 
 
@@ -146,6 +148,8 @@ class PaperDesk:
     saying_takes: float = 0.0
     recording_takes: float = 0.0
 
+    words = TEXTS.of("en")
+
     def now(self) -> datetime:
         return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(
             seconds=asyncio.get_running_loop().time()
@@ -159,13 +163,13 @@ class PaperDesk:
         self.dialled.append(f"{line} {wish.target}")
         return self._next(self.parties)
 
-    async def say(self, text: str) -> None:
+    async def say(self, text: str | Text) -> None:
         await asyncio.sleep(self.saying_takes)
-        self.said.append(text)
+        self.said.append(str(text))
         self.log.append("say")
 
     async def show(self, card: Card) -> PaperCard:
-        self.cards.append(PaperCard([card.text], len(card.rows)))
+        self.cards.append(PaperCard([str(card.text)], len(card.rows)))
         return self.cards[-1]
 
     async def record(self, record: CallRecord) -> None:

@@ -22,7 +22,7 @@ import pytest
 from numpy.typing import NDArray
 
 from siptg.rtp.wire import Address, Receive, Wire
-from siptg.telegram.media import ice
+from siptg.telegram.media import ports
 
 LOSS, JITTER = 0.05, 0.05
 """Share of packets; seconds to both sides of as much delay."""
@@ -70,7 +70,7 @@ def bad_weather(monkeypatch: pytest.MonkeyPatch, *, ours: int) -> Iterator[str]:
             subprocess.run(("tc", "qdisc", "del", "dev", "lo", "root"), check=True)
         return
     with monkeypatch.context() as patch:
-        patch.setattr(ice, "Wire", BadWire if ours == 2 else WorseWire)
+        patch.setattr(ports, "Wire", BadWire if ours == 2 else WorseWire)
         yield "wires"
 
 

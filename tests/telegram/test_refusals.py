@@ -9,6 +9,7 @@ from telethon.tl.types import RpcError
 
 from siptg.app.causes import FACES, Cause
 from siptg.app.telegram_leg import CAUSES
+from siptg.app.texts import TEXTS
 from siptg.telegram.people import TelegramCause
 from siptg.telegram.refusals import refusal_of
 
@@ -55,5 +56,6 @@ def test_a_flood_wait_says_how_long() -> None:
 @pytest.mark.parametrize("cause", TelegramCause)
 def test_every_cause_is_told_to_a_person_and_to_a_pbx(cause: TelegramCause) -> None:
     face = FACES[CAUSES[cause]]
-    assert face.text and 400 <= face.status < 700
+    assert str(TEXTS.of("ru")(f"cause.{CAUSES[cause].value}"))
+    assert 400 <= face.status < 700
     assert CAUSES[cause] is not Cause.HANGUP or cause is TelegramCause.HANGUP

@@ -69,10 +69,22 @@ class Engine:
             await self._process.wait()
         await self._listening
 
-    def start(self, key: bytes, *, outgoing: bool, hz: float, versions: Sequence[str]) -> None:
-        """`outgoing` says whether the engine's user is the caller."""
+    def start(
+        self,
+        key: bytes,
+        *,
+        outgoing: bool,
+        hz: float,
+        versions: Sequence[str],
+        servers: Sequence[dict[str, object]] = (),
+        p2p: bool = True,
+    ) -> None:
+        """`outgoing` says whether the engine's user is the caller; `servers` are as the peer
+        program wants them.
+        """
         secret = base64.b64encode(key).decode()
-        self._tell(do="start", key=secret, outgoing=outgoing, hz=hz, versions=list(versions))
+        about = {"key": secret, "outgoing": outgoing, "hz": hz, "versions": list(versions)}
+        self._tell(do="start", servers=list(servers), p2p=p2p, **about)
 
     def signal(self, packet: bytes) -> None:
         """What phone.sendSignalingData of the other user carried."""

@@ -105,15 +105,14 @@ class NtgCall:
                 key, print_ = self._agree(said.g_b)
                 protocol = self.user.protocol()
                 asked = fn.phone.ConfirmCallRequest(self.peer, self._g, print_, protocol)
-                await self.user.client(asked)
-                self._talk(key)
+                self._talk(key, (await self.user.client(asked)).phone_call)
             case tl.PhoneCall() if not self.outgoing and not self.talks.done():
                 if hashlib.sha256(said.g_a_or_b).digest() != self._committed:
                     raise ValueError("the caller did not keep its word")
                 key, print_ = self._agree(said.g_a_or_b)
                 if print_ != said.key_fingerprint:
                     raise ValueError("the keys differ")
-                self._talk(key)
+                self._talk(key, said)
             case tl.PhoneCallDiscarded():
                 self.end(said.reason)
 
@@ -136,9 +135,16 @@ class NtgCall:
         key = shared.to_bytes(256, "big")
         return key, int.from_bytes(hashlib.sha1(key).digest()[12:20], "little", signed=True)
 
-    def _talk(self, key: bytes) -> None:
+    def _talk(self, key: bytes, said: Any) -> None:
         user = self.user
-        self.engine.start(key, outgoing=self.outgoing, hz=user.hz, versions=user.versions)
+        self.engine.start(
+            key,
+            outgoing=self.outgoing,
+            hz=user.hz,
+            versions=user.versions,
+            servers=[_server(one) for one in said.connections],
+            p2p=bool(said.p2p_allowed),
+        )
         self.talks.set_result(None)
         for packet in self._early:
             self.engine.signal(packet)
@@ -146,6 +152,15 @@ class NtgCall:
     def _signal(self, packet: bytes) -> None:
         asked = fn.phone.SendSignalingDataRequest(self.peer, packet)
         self.user.spawn(self.user.client(asked))
+
+
+def _server(said: Any) -> dict[str, object]:
+    """A connection as the engine wants it."""
+    about = {"id": said.id, "ip": said.ip or said.ipv6, "port": said.port}
+    if isinstance(said, tl.PhoneConnection):
+        return about | {"tag": said.peer_tag.hex(), "tcp": bool(said.tcp)}
+    names = {"username": said.username, "password": said.password}
+    return about | names | {"turn": bool(said.turn), "stun": bool(said.stun)}
 
 
 class NtgUser:

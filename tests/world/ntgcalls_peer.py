@@ -1,6 +1,8 @@
 """The other user's side of a Telegram voice call, played by ntgcalls and driven by JSON lines.
 
-In   {"do": "start", "key": base64 of 256 bytes, "outgoing": bool, "hz": 440, "versions": […]}
+In   {"do": "start", "key": base64 of 256 bytes, "outgoing": bool, "hz": 440, "versions": […],
+      "servers": [{"id", "ip", "port", "username", "password", "turn", "stun", "tcp", "tag": hex}],
+      "p2p": bool}
      {"do": "signal", "data": base64}   {"do": "hz", "hz": 500}   {"do": "mute"}   {"do": "unmute"}
      {"do": "stop"}
 Out  {"ready": true}
@@ -31,6 +33,7 @@ from ntgcalls import (
     MediaDescription,
     MediaSource,
     NTgCalls,
+    RTCServer,
     StreamDevice,
     StreamMode,
     VideoRotation,
@@ -43,6 +46,23 @@ CALL = 1
 RATE = 48_000
 FRAME = RATE // 100
 """send_external_frame takes 10 ms."""
+
+
+def _server(said: dict[str, Any]) -> Any:
+    """STUN and TURN, or, with a tag, a reflector."""
+    tag = said.get("tag")
+    return RTCServer(
+        said["id"],
+        said["ip"],
+        "",
+        said["port"],
+        said.get("username"),
+        said.get("password"),
+        said.get("turn", False),
+        said.get("stun", False),
+        said.get("tcp", False),
+        bytes.fromhex(tag) if tag else None,
+    )
 
 
 class Peer:
@@ -81,7 +101,15 @@ class Peer:
             del self.heard[: RATE * 2]
             self.say(heard=round(loudest(second, RATE), 1))
 
-    async def start(self, key: str, outgoing: bool, hz: float, versions: list[str]) -> None:
+    async def start(
+        self,
+        key: str,
+        outgoing: bool,
+        hz: float,
+        versions: list[str],
+        servers: list[dict[str, Any]],
+        p2p: bool,
+    ) -> None:
         audio = AudioDescription(MediaSource.EXTERNAL, RATE, 1, "", False)
         engine, self.hz = self.engine, hz
         await engine.create_p2p_call(CALL)
@@ -92,7 +120,7 @@ class Peer:
         await engine.skip_exchange(CALL, base64.b64decode(key), outgoing)
         self.started = time.monotonic()
         self.tone = asyncio.create_task(self._speak())
-        await engine.connect_p2p(CALL, [], versions, True, None)
+        await engine.connect_p2p(CALL, [_server(s) for s in servers], versions, p2p, None)
 
     async def _speak(self) -> None:
         """A sine, ten milliseconds at a time, until cancelled."""

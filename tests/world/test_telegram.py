@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import attrs
 import pytest
@@ -20,7 +21,7 @@ from siptg.telegram.call.events import Answered, Ended, Ringing
 from siptg.telegram.lab import Lab, LabAccount
 from siptg.telegram.people import TelegramCause
 from siptg.telegram.settings import TelegramSettings
-from tests.world.ntg_user import NtgUser
+from tests.world.ntg_user import VERSIONS, NtgUser
 
 pytestmark = [pytest.mark.world, pytest.mark.netns]
 
@@ -38,12 +39,14 @@ class Scene:
 
 
 @contextlib.asynccontextmanager
-async def scene(*, answers: bool = True) -> AsyncIterator[Scene]:
-    """A lab with us and Olga signed in."""
+async def scene(
+    *, answers: bool = True, versions: tuple[str, ...] = VERSIONS, **more: Any
+) -> AsyncIterator[Scene]:
+    """A lab with us and Olga signed in; `versions` are hers, `more` are settings of ours."""
     async with Lab() as lab, MediaClock() as clock:
         us = lab.add_user("Siptg", OURS, username="siptg")
         lab.add_user("Olga", HERS, username="olga")
-        settings = TelegramSettings(1, "hash", server=lab.server)
+        settings = TelegramSettings(1, "hash", server=lab.server, **more)
 
         async def code() -> str:
             return lab.code_for(OURS)
@@ -51,7 +54,7 @@ async def scene(*, answers: bool = True) -> AsyncIterator[Scene]:
         session = await sign_in(settings, OURS, code)
         async with (
             Account(attrs.evolve(settings, session=session)) as account,
-            NtgUser(lab, HERS, answers=answers) as olga,
+            NtgUser(lab, HERS, answers=answers, versions=versions) as olga,
         ):
             yield Scene(lab, us, account, olga, clock)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+import threading
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -75,8 +76,9 @@ def run(work: Coroutine[Any, Any, Any]) -> Any:
 
 async def _until_signal(work: Coroutine[Any, Any, Any]) -> Any:
     task, loop = asyncio.ensure_future(work), asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, task.cancel)
+    if threading.current_thread() is threading.main_thread():  # signals come to no other
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, task.cancel)
     return await task
 
 

@@ -16,6 +16,8 @@ class KnownPerson:
     """Telegram's proof that our account has met them; worth nothing to another account."""
     name: str
     username: str | None = None
+    language: str = ""
+    """What they read; empty where it is not known."""
 
 
 @attrs.frozen

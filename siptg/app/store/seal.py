@@ -89,13 +89,22 @@ def open_seal(key_file: Path, store: Path, environment: Mapping[str, str] = os.e
     if environment.get(KEY_VARIABLE):
         return Seal.from_text(environment[KEY_VARIABLE])
     # a key that somebody else makes meanwhile comes before its store, so the store is asked first
-    if store.exists() and not key_file.exists():
+    if _is_store(store) and not key_file.exists():
         raise SealBroken(
             f"{key_file}: the key is missing, but the store {store} is there: put the key back "
             f"from your backup or into {KEY_VARIABLE}; where it is lost, move the store away and "
             "sign in again"
         )
     return Seal.from_file(key_file)
+
+
+def _is_store(path: Path) -> bool:
+    """An empty file, or one of another kind, holds no secret that a new key would lock in."""
+    try:
+        with path.open("rb") as file:
+            return file.read(6) == b"SQLite"
+    except OSError:
+        return False
 
 
 def _make(path: Path) -> None:

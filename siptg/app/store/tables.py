@@ -23,6 +23,7 @@ PEOPLE = Table(
     Column("access_hash", BigInteger, nullable=False),
     Column("name", String, nullable=False),
     Column("username", String),
+    Column("language", String, nullable=False, server_default=""),
 )
 
 SESSIONS = Table(

@@ -177,6 +177,8 @@ class CallDesk:
             clock=self._clock,
             over=self._forget,
             opus=self._settings.opus,
+            relays=self._settings.relays,
+            p2p=self._settings.p2p,
         )
 
     def _know(self, call_id: int, commitment: bytes) -> None:

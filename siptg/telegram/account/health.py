@@ -69,7 +69,7 @@ _BANNED = (
     "write to recover@telegram.org from the account's owner, or sign another account in",
 )
 
-TABLE: dict[str, tuple[AccountState, str, str]] = {
+ENDS: dict[str, tuple[AccountState, str, str]] = {
     "AUTH_KEY_UNREGISTERED": _REVOKED,
     "SESSION_REVOKED": _REVOKED,
     "AUTH_KEY_NOT_FOUND": _REVOKED,
@@ -118,5 +118,5 @@ class AccountGone(NotSignedIn):
 
 def health_of(word: str) -> Health | None:
     """How an account stands that was answered `word`; None where that says nothing of it."""
-    row = TABLE.get(word)
+    row = ENDS.get(word)
     return Health(*row, word) if row else None

@@ -79,8 +79,8 @@ async def sign_in_user(settings: TelegramSettings, phone: str, asker: Asker) -> 
         request = fn.auth.SendCodeRequest(
             phone, settings.api_id, settings.api_hash, tl.CodeSettings()
         )
-        sent, sends, trouble = await _ask(client, request), 1, ""
-        for _ in range(MOST_TRIES + MOST_SENDS):
+        sent, sends, wrong, trouble = await _ask(client, request), 1, 0, ""
+        while wrong < MOST_TRIES:
             code = await asker.code(_sent(sent), trouble)
             if not code:
                 again: Any = fn.auth.ResendCodeRequest(phone, sent.phone_code_hash)
@@ -94,6 +94,7 @@ async def sign_in_user(settings: TelegramSettings, phone: str, asker: Asker) -> 
                         return await _prove(client, asker)
                     trouble = in_words(refused)
                     if refused.text in ("PHONE_CODE_INVALID", "PHONE_CODE_EMPTY"):
+                        wrong += 1
                         continue
                     if refused.text != "PHONE_CODE_EXPIRED":
                         raise
@@ -108,8 +109,8 @@ async def sign_in_user(settings: TelegramSettings, phone: str, asker: Asker) -> 
             except TelegramRefused as refused:
                 if refused.text != "SEND_CODE_UNAVAILABLE":
                     raise
-                trouble = in_words(refused)
-        raise TelegramRefused(TelegramCause.FLOOD, "PHONE_CODE_INVALID")
+                wrong, trouble = wrong + 1, in_words(refused)
+        raise TelegramRefused(TelegramCause.INTERNAL, "PHONE_CODE_INVALID")
 
 
 async def sign_in_by_qr(settings: TelegramSettings, asker: Asker) -> SignedIn:

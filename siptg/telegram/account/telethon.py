@@ -75,7 +75,13 @@ def is_session(text: str) -> bool:
 
 def person_of(user: tl.User) -> Person:
     name = " ".join(part for part in (user.first_name, user.last_name) if part)
-    return Person(user.id, user.access_hash or 0, name or str(user.id), user.username)
+    return Person(
+        user.id,
+        user.access_hash or 0,
+        name or str(user.id),
+        user.username,
+        user.lang_code or "",
+    )
 
 
 async def ask(client: TelegramClient, request: Any, *, follow: bool = False) -> Any:

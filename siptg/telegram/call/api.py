@@ -66,14 +66,16 @@ def read(update: Any) -> CallUpdate | None:
 
 def _ready(call: Any) -> Ready:
     servers = tuple(
-        RelayServer(s.ip, s.port, bool(s.turn), bool(s.stun), s.username, s.password)
+        RelayServer(host, s.port, bool(s.turn), bool(s.stun), s.username, s.password)
         for s in call.connections
         if isinstance(s, tl.PhoneConnectionWebrtc)
+        for host in _hosts(s)
     )
     reflectors = tuple(
-        Reflector(s.id, s.ip, s.port or REFLECTOR_PORT, bytes(s.peer_tag), bool(s.tcp))
+        Reflector(s.id, host, s.port or REFLECTOR_PORT, bytes(s.peer_tag), bool(s.tcp))
         for s in call.connections
         if isinstance(s, tl.PhoneConnection)
+        for host in _hosts(s)
     )
     parameters = call.custom_parameters.data if call.custom_parameters else ""
     return Ready(
@@ -87,6 +89,11 @@ def _ready(call: Any) -> Ready:
         bool(call.p2p_allowed),
         parameters,
     )
+
+
+def _hosts(server: Any) -> list[str]:
+    """Its addresses, that of IPv4 first."""
+    return [host for host in (server.ip, server.ipv6) if host]
 
 
 def _reason(reason: Any) -> str:

@@ -18,9 +18,11 @@ from siptg.telegram.call.times import CallTimes
 from siptg.telegram.media.audio import CallAudio
 from siptg.telegram.media.media import CallMedia, MediaEvents
 from siptg.telegram.media.opus import OpusSettings
+from siptg.telegram.media.servers import RelayServer
 from siptg.telegram.people import Person, TelegramCause, TelegramRefused
 from siptg.telegram.signalling.channel import Channel
 from siptg.telegram.signalling.cipher import SignallingCipher
+from siptg.telegram.signalling.switches import read_switches
 from siptg.telegram.signalling.versions import OFFERED, agreed, nothing_in_common
 from siptg.timers import TimerQueue
 
@@ -62,6 +64,8 @@ class TelegramCall:
         clock: MediaClock | None = None,
         over: Callable[[TelegramCall], None] = lambda _: None,
         opus: OpusSettings | None = None,
+        relays: tuple[RelayServer, ...] = (),
+        p2p: bool = True,
     ) -> None:
         self.person, self.outgoing = person, outgoing
         self.audio = CallAudio(effort=clock.effort if clock else None, opus=opus)
@@ -70,7 +74,7 @@ class TelegramCall:
         self._we_are_muted = False
         self.counters: Counter[str] = Counter()
         self._api, self._addresses, self._told_over = api, addresses, over
-        self._clock = clock
+        self._clock, self._relays, self._p2p = clock, relays, p2p
         self._versions = versions
         self._their_versions: tuple[str, ...] = ()
         self._timers = TimerQueue()
@@ -212,10 +216,6 @@ class TelegramCall:
             self._feed(Given.NO_VERSION, nothing_in_common(ready.versions, self._versions))
             return
         log.info("= call %s: protocol %s, key %s", self.id, version.name, self.emoji)
-        if ready.reflectors and not ready.servers and not ready.p2p:
-            log.warning(
-                "call %s: only Telegram's own relays are offered; they are not spoken yet", self.id
-            )
         cipher = SignallingCipher(key.key, caller=self.outgoing)
         media = self._media = CallMedia(
             self.audio,
@@ -231,8 +231,10 @@ class TelegramCall:
             ),
             caller=self.outgoing,
             addresses=self._addresses,
-            servers=ready.servers,
-            p2p=ready.p2p,
+            servers=(*self._relays, *ready.servers),
+            p2p=ready.p2p and self._p2p,
+            reflectors=ready.reflectors,
+            fixed_tags=read_switches(ready.custom).standalone_reflectors,
             poller=self._clock.poller if self._clock else None,
             muted=self._we_are_muted,
         )

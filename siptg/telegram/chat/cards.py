@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import attrs
+
+from siptg.telegram.chat.actions import Action
+from siptg.telegram.chat.text import Text, text_of
 
 
 @attrs.frozen
 class Button:
     label: str
-    data: str
-    """What comes back when it is pressed; 20 characters at most."""
+    action: Action
 
 
 @attrs.frozen
 class Card:
-    text: str
+    """Equal cards look equal: one that is shown already is not sent again."""
+
+    text: Text = attrs.field(converter=text_of)
     rows: tuple[tuple[Button, ...], ...] = ()
+
+    def buttons(self) -> Iterator[Button]:
+        return (button for row in self.rows for button in row)

@@ -36,9 +36,11 @@ class LabAccount:
     blocked: set[int] = attrs.field(factory=set)
     """Ids of whom this user has blocked."""
     inline: bool = True
-    """Of a bot: its inline mode is on."""
+    """A bot's inline mode is on (@BotFather /setinline)."""
     inline_feedback: bool = True
-    """Of a bot: it hears which of its results were sent."""
+    """The bot is told which of its results were sent (@BotFather /setinlinefeedback 100%)."""
+    language: str = ""
+    """Language of the user's app; only bots are told."""
     pts: int = 1
     links: list[Link] = attrs.field(factory=list, repr=False)
     kept: deque[tuple[int, Any, tuple[LabAccount, ...]]] = attrs.field(
@@ -48,7 +50,7 @@ class LabAccount:
     missed: deque[tuple[Any, tuple[LabAccount, ...]]] = attrs.field(
         factory=lambda: deque(maxlen=MOST_KEPT), repr=False
     )
-    """News of calls that came while no client was connected."""
+    """News of calls, and presses, that came while no client was connected."""
 
     @property
     def is_bot(self) -> bool:
@@ -66,6 +68,7 @@ class LabAccount:
             phone=self.phone or None,
             bot_info_version=1 if self.is_bot else None,
             bot_inline_placeholder="…" if self.is_bot and self.inline else None,
+            lang_code=(self.language or None) if seen_by is not None and seen_by.is_bot else None,
         )
 
     def next_pts(self) -> int:
@@ -76,7 +79,9 @@ class LabAccount:
         """Tell all clients of the account; what nobody hears now is kept for getDifference."""
         if pts is not None:
             self.kept.append((pts, update, people))
-        elif not self.links and isinstance(update, tl.UpdatePhoneCall):
+        elif not self.links and isinstance(
+            update, tl.UpdatePhoneCall | tl.UpdateInlineBotCallbackQuery
+        ):
             self.missed.append((update, people))
         ring = isinstance(getattr(update, "phone_call", None), tl.PhoneCallRequested)
         for link in list(self.links):

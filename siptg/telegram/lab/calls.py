@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
@@ -16,6 +17,7 @@ from siptg.telegram.lab.accounts import LabAccount, random_id
 from siptg.telegram.lab.handlers import handles
 from siptg.telegram.lab.handshake import GENERATOR, PRIME
 from siptg.telegram.lab.link import Link, Refused
+from siptg.telegram.media.servers import Reflector, RelayServer
 
 VERSION = 1
 """Of the Diffie-Hellman configuration."""
@@ -40,6 +42,8 @@ class Call:
     callee_link: Link | None = None
     """The device that answered."""
     timer: asyncio.TimerHandle | None = None
+    direct: bool = True
+    """Both users' protocols allow it."""
 
     @property
     def alive(self) -> bool:
@@ -74,8 +78,13 @@ class Calls:
     by_id: dict[int, Call] = attrs.field(factory=dict)
     ring_seconds: float = RING_SECONDS
     p2p_allowed: bool = True
+    """With it both users' own protocols must allow it, too."""
     one_at_a_time: bool = False
     """Whether who talks already is occupied for a second call."""
+    relays: tuple[RelayServer | Reflector, ...] = ()
+    """Servers that each call is told of; reflectors get a new tag a call, as Telegram's do."""
+    custom_parameters: str = ""
+    """JSON of switches for each call."""
 
     def of(self, account: LabAccount) -> Call | None:
         """The call that an account is in, if it was answered."""
@@ -106,6 +115,26 @@ def _end(call: Call, reason: Any, duration: int | None, but: LabAccount | None =
         if account is not but:
             call.tell(account, over)
     return over
+
+
+def _connections(relays: Iterable[RelayServer | Reflector]) -> list[Any]:
+    """The same for both ends of a call."""
+    made: list[Any] = []
+    for number, relay in enumerate(relays, 1):
+        four, six = ("", relay.host) if ":" in relay.host else (relay.host, "")
+        if isinstance(relay, Reflector):
+            tag = relay.tag or os.urandom(16)
+            made.append(
+                tl.PhoneConnection(relay.id, four, six, relay.port, tag, tcp=relay.tcp or None)
+            )
+        else:
+            names = relay.username, relay.password
+            made.append(
+                tl.PhoneConnectionWebrtc(
+                    *(number, four, six, relay.port, *names), turn=relay.turn, stun=relay.stun
+                )
+            )
+    return made
 
 
 @handles(fn.messages.GetDhConfigRequest)
@@ -167,6 +196,7 @@ def accept(link: Link, query: Any) -> tl.phone.PhoneCall:
         raise Refused(406, "CALL_PROTOCOL_COMPAT_LAYER_INVALID")
     best = max(common, key=lambda v: [int(n) for n in v.split(".")])
     call.agreed = tl.PhoneCallProtocol(65, 92, [best], udp_p2p=True, udp_reflector=True)
+    call.direct = bool(call.offered.udp_p2p and query.protocol.udp_p2p)
     call.state, call.callee_link = "accepted", link
     if call.timer is not None:
         call.timer.cancel()
@@ -186,14 +216,16 @@ def confirm(link: Link, query: Any) -> tl.phone.PhoneCall:
     if sha256(query.g_a).digest() != call.g_a_hash:
         raise Refused(400, "DH_G_A_INVALID")
     call.state = "on"
+    custom = link.lab.calls.custom_parameters
     ready = tl.PhoneCall(
         *call.head(),
         query.g_a,
         query.key_fingerprint,
         call.agreed,
-        [],
+        _connections(link.lab.calls.relays),
         datetime.now(UTC),
-        p2p_allowed=link.lab.calls.p2p_allowed,
+        p2p_allowed=link.lab.calls.p2p_allowed and call.direct,
+        custom_parameters=tl.DataJSON(custom) if custom else None,
     )
     call.tell_device(call.callee, tl.UpdatePhoneCall(ready))
     return call.result(link, ready)

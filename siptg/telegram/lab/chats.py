@@ -13,10 +13,11 @@ from telethon.tl import functions as fn
 from telethon.tl import types as tl
 
 from siptg.telegram.lab.accounts import LabAccount, random_id
+from siptg.telegram.lab.bodies import checked, checked_markup, same
 from siptg.telegram.lab.handlers import handles
-from siptg.telegram.lab.link import Link, Refused
+from siptg.telegram.lab.link import DC, Link, Refused
 
-MOST_MESSAGES, LONGEST = 10_000, 4096
+MOST_MESSAGES = 10_000
 
 
 @attrs.define(eq=False)
@@ -30,6 +31,8 @@ class Stored:
     """Owner's id → the message as the owner has it."""
     inline_hash: int = attrs.field(factory=random_id)
     """Access hash of its inline message id."""
+    dc: int = DC
+    """Where its inline message id says that it lies."""
 
 
 @attrs.define(eq=False)
@@ -49,13 +52,15 @@ def deliver(
     *,
     markup: Any = None,
     via: LabAccount | None = None,
+    entities: list[Any] | None = None,
+    media: Any = None,
 ) -> tl.Updates:
     """A message from the link's account."""
     chats, sender = link.lab.chats, link.me
     if (sender.id, random) in chats.sent:
         return chats.sent[sender.id, random]
-    if not text or len(text) > LONGEST:
-        raise Refused(400, "MESSAGE_EMPTY" if not text else "MESSAGE_TOO_LONG")
+    text, entities = checked(link, text, entities, caption=media is not None)
+    markup = checked_markup(markup)
     if sender.id in to.blocked:
         raise Refused(403, "USER_IS_BLOCKED")
     stored = Stored(sender, to, via, {})
@@ -71,6 +76,8 @@ def deliver(
             from_id=tl.PeerUser(sender.id),
             reply_markup=markup,
             via_bot_id=via.id if via else None,
+            entities=entities,
+            media=media,
         )
         stored.copies[owner.id] = message
         chats.messages[message.id] = stored
@@ -99,12 +106,27 @@ def deliver(
     return result
 
 
-def change(stored: Stored, text: str | None, markup: Any) -> None:
+def change(
+    link: Link, stored: Stored, text: str | None, markup: Any, entities: list[Any] | None
+) -> None:
     """Edit both copies and tell both sides."""
+    before, markup = next(iter(stored.copies.values())), checked_markup(markup)
+    if text is None:
+        text, entities = before.message, before.entities
+    else:
+        text, entities = checked(link, text, entities, caption=before.media is not None)
+    if (
+        text == before.message
+        and same(entities, before.entities)
+        and same(markup, before.reply_markup)
+    ):
+        raise Refused(400, "MESSAGE_NOT_MODIFIED")
     people = tuple(p for p in (stored.sender, stored.to, stored.via) if p)
     for owner in {stored.sender, stored.to}:
-        message = stored.copies[owner.id]
-        message.message = message.message if text is None else text
+        message = stored.copies.get(owner.id)
+        if message is None:  # deleted on that side
+            continue
+        message.message, message.entities = text, entities
         message.reply_markup, message.edit_date = markup, datetime.now(UTC)
         pts = owner.next_pts()
         owner.notify(tl.UpdateEditMessage(message, pts, 1), *people, pts=pts)
@@ -113,34 +135,58 @@ def change(stored: Stored, text: str | None, markup: Any) -> None:
 @handles(fn.messages.SendMessageRequest)
 def send(link: Link, query: Any) -> tl.Updates:
     markup = query.reply_markup if link.me.is_bot else None  # users cannot attach keyboards
-    return deliver(link, link.find(query.peer), query.message, query.random_id, markup=markup)
+    return deliver(
+        link,
+        link.find(query.peer),
+        query.message,
+        query.random_id,
+        markup=markup,
+        entities=query.entities,
+    )
 
 
 @handles(fn.messages.EditMessageRequest)
 def edit(link: Link, query: Any) -> tl.Updates:
     stored = link.lab.chats.messages.get(query.id)
-    if stored is None or stored.sender is not link.me:
+    if stored is None or link.me.id not in stored.copies:
         raise Refused(400, "MESSAGE_ID_INVALID")
-    if query.message == stored.copies[link.me.id].message and query.reply_markup is None:
-        raise Refused(400, "MESSAGE_NOT_MODIFIED")
-    change(stored, query.message, query.reply_markup)
+    if stored.sender is not link.me or stored.via is not None:
+        # what came through a bot is the bot's to edit
+        raise Refused(403, "MESSAGE_AUTHOR_REQUIRED")
+    markup = query.reply_markup if link.me.is_bot else None
+    change(link, stored, query.message, markup, query.entities)
     return tl.Updates([], [], [], datetime.now(UTC), 0)
 
 
 @handles(fn.messages.DeleteMessagesRequest)
 def delete(link: Link, query: Any) -> tl.messages.AffectedMessages:
-    me = link.me
-    gone = [
-        n for n in query.id[:100] if (s := link.lab.chats.messages.get(n)) and me.id in s.copies
-    ]
+    me, messages = link.me, link.lab.chats.messages
+    gone = [n for n in query.id[:100] if (s := messages.get(n)) and me.id in s.copies]
     for number in gone:
-        stored = link.lab.chats.messages.pop(number)
+        stored = messages[number]
         for owner in {stored.sender, stored.to} if query.revoke else {me}:
-            pts = owner.next_pts()
-            owner.notify(tl.UpdateDeleteMessages([stored.copies[owner.id].id], pts, 1), pts=pts)
+            copy = stored.copies.pop(owner.id, None)
+            if copy is not None:
+                messages.pop(copy.id, None)
+                pts = owner.next_pts()
+                owner.notify(tl.UpdateDeleteMessages([copy.id], pts, 1), pts=pts)
     return tl.messages.AffectedMessages(me.pts, len(gone))
 
 
 @handles(fn.messages.ReadHistoryRequest)
 def read(link: Link, query: Any) -> tl.messages.AffectedMessages:
     return tl.messages.AffectedMessages(link.me.pts, 0)
+
+
+@handles(fn.messages.GetMessagesRequest)
+def get_messages(link: Link, query: Any) -> tl.messages.Messages:
+    """Messages by number, as the asker has them."""
+    me, found = link.me, []
+    for wanted in query.id[:100]:
+        number = getattr(wanted, "id", wanted)
+        stored = link.lab.chats.messages.get(number)
+        if stored is not None and me.id in stored.copies:
+            found.append(stored.copies[me.id])
+        else:
+            found.append(tl.MessageEmpty(number))
+    return tl.messages.Messages(found, [], [], [me.user(me)])

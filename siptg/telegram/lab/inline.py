@@ -1,8 +1,13 @@
-"""Bots' inline results sent by users, and the buttons under messages."""
+"""Bots' inline results sent by users, and the buttons under messages.
+
+Simpler than Telegram: results are articles with text. Assumed, not known of Telegram: that a result
+of a bot is refused with USER_IS_BLOCKED where the chat's other side has blocked the bot.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import attrs
@@ -10,13 +15,14 @@ from telethon.tl import functions as fn
 from telethon.tl import types as tl
 
 from siptg.telegram.lab.accounts import LabAccount, random_id
+from siptg.telegram.lab.bodies import MOST_DATA, checked, checked_markup
 from siptg.telegram.lab.chats import Stored, change, deliver
 from siptg.telegram.lab.handlers import handles
-from siptg.telegram.lab.link import Link, Refused
+from siptg.telegram.lab.link import DC, Link, Refused
 
 ANSWER_WITHIN = 10.0
 """Seconds a bot has; Telegram gives about as much."""
-DC = 2
+MOST_RESULTS, LONGEST_ID = 50, 64
 
 
 @attrs.define(eq=False)
@@ -25,16 +31,21 @@ class Query:
     asker: LabAccount
     answered: asyncio.Future[list[Any]]
     results: dict[str, Any] = attrs.field(factory=dict)
+    asked_at: float = attrs.field(factory=time.monotonic)
 
 
 @attrs.define(eq=False)
 class Inline:
     queries: dict[int, Query] = attrs.field(factory=dict)
     presses: dict[int, tuple[LabAccount, asyncio.Future[Any]]] = attrs.field(factory=dict)
+    dc: int = DC
+    """The data centre that messages sent from now on are said to lie in."""
+    result_seconds: float = 60.0
+    """How long a result may be sent after its query."""
 
 
 def _inline_id(stored: Stored, number: int) -> tl.InputBotInlineMessageID:
-    return tl.InputBotInlineMessageID(DC, number, stored.inline_hash)
+    return tl.InputBotInlineMessageID(stored.dc, number, stored.inline_hash)
 
 
 @handles(fn.messages.GetInlineBotResultsRequest)
@@ -45,6 +56,7 @@ async def ask_bot(link: Link, query: Any) -> tl.messages.BotResults:
         raise Refused(400, "BOT_INVALID")
     if not bot.inline:
         raise Refused(400, "BOT_INLINE_DISABLED")
+    link.find(query.peer)
     number, loop = random_id(), asyncio.get_running_loop()
     asked = inline.queries[number] = Query(bot, me, loop.create_future())
     if len(inline.queries) > 1000:
@@ -63,7 +75,9 @@ async def ask_bot(link: Link, query: Any) -> tl.messages.BotResults:
             r.id,
             r.type,
             tl.BotInlineMessageText(
-                r.send_message.message, reply_markup=r.send_message.reply_markup
+                r.send_message.message,
+                entities=r.send_message.entities,
+                reply_markup=r.send_message.reply_markup,
             ),
             title=r.title,
         )
@@ -77,6 +91,17 @@ def give_results(link: Link, query: Any) -> bool:
     asked = link.lab.inline.queries.get(query.query_id)
     if asked is None or asked.bot is not link.me or asked.answered.done():
         raise Refused(400, "QUERY_ID_INVALID")
+    ids = [result.id for result in query.results]
+    if len(ids) > MOST_RESULTS:
+        raise Refused(400, "RESULTS_TOO_MUCH")
+    if len(set(ids)) < len(ids):
+        raise Refused(400, "RESULT_ID_DUPLICATE")
+    for result in query.results:
+        if not 0 < len(result.id.encode()) <= LONGEST_ID:
+            raise Refused(400, "RESULT_ID_INVALID")
+        body = result.send_message
+        checked(link, body.message, body.entities)
+        checked_markup(body.reply_markup)
     asked.answered.set_result(query.results)
     return True
 
@@ -86,12 +111,32 @@ def send_result(link: Link, query: Any) -> tl.Updates:
     asked = link.lab.inline.queries.get(query.query_id)
     if asked is None or asked.asker is not link.me or query.id not in asked.results:
         raise Refused(400, "RESULT_ID_INVALID")
+    inline = link.lab.inline
+    if time.monotonic() - asked.asked_at > inline.result_seconds:
+        raise Refused(400, "INLINE_RESULT_EXPIRED")
     body, to = asked.results[query.id].send_message, link.find(query.peer)
-    sent = deliver(link, to, body.message, query.random_id, markup=body.reply_markup, via=asked.bot)
+    if asked.bot.id in to.blocked:
+        raise Refused(403, "USER_IS_BLOCKED")
+    sent = deliver(
+        link,
+        to,
+        body.message,
+        query.random_id,
+        markup=body.reply_markup,
+        via=asked.bot,
+        entities=body.entities,
+    )
     number = sent.updates[0].id
     stored = link.lab.chats.messages[number]
+    stored.dc = inline.dc
+    if not asked.bot.inline_feedback:
+        return sent
     update = tl.UpdateBotInlineSend(
-        link.me.id, asked.bot.username or "", query.id, msg_id=_inline_id(stored, number)
+        link.me.id,
+        asked.bot.username or "",
+        query.id,
+        # only what can be edited, by a button, has an inline id
+        msg_id=_inline_id(stored, number) if body.reply_markup else None,
     )
     if asked.bot.inline_feedback:
         asked.bot.notify(update, link.me)
@@ -103,14 +148,17 @@ def edit_inline(link: Link, query: Any) -> bool:
     stored = link.lab.chats.messages.get(query.id.id)
     if stored is None or stored.via is not link.me or query.id.access_hash != stored.inline_hash:
         raise Refused(400, "MESSAGE_ID_INVALID")
-    change(stored, query.message, query.reply_markup)
+    if query.id.dc_id != stored.dc or link.lab.dcs.of(link) != stored.dc:
+        raise Refused(400, "MESSAGE_ID_INVALID")
+    change(link, stored, query.message, query.reply_markup, query.entities)
     return True
 
 
 @handles(fn.messages.GetBotCallbackAnswerRequest)
 async def press(link: Link, query: Any) -> tl.messages.BotCallbackAnswer:
     """A button: told to the message's bot, or the bot it was sent through, whose answer is waited
-    for.
+    for. As with Telegram, the client may say any data: that it stands on a button is the bot's to
+    prove.
     """
     stored, me, presses = (
         link.lab.chats.messages.get(query.msg_id),
@@ -120,7 +168,7 @@ async def press(link: Link, query: Any) -> tl.messages.BotCallbackAnswer:
     if stored is None or me.id not in stored.copies:
         raise Refused(400, "MESSAGE_ID_INVALID")
     bot = stored.via or stored.sender
-    if not bot.is_bot or not _has_button(stored.copies[me.id].reply_markup, query.data):
+    if not bot.is_bot or not 0 < len(query.data or b"") <= MOST_DATA:
         raise Refused(400, "DATA_INVALID")
     number = random_id()
     waiting: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -154,18 +202,3 @@ def answer_press(link: Link, query: Any) -> bool:
         )
     )
     return True
-
-
-def buttons_of(markup: Any) -> list[tuple[str, bytes]]:
-    """Label and data of each button that calls back; newer layers keep the data in its type."""
-    rows = getattr(markup, "rows", None) or []
-    found = []
-    for button in (button for row in rows for button in row.buttons):
-        data = getattr(getattr(button, "type", button), "data", None)
-        if data is not None:
-            found.append((button.text, bytes(data)))
-    return found
-
-
-def _has_button(markup: Any, data: bytes | None) -> bool:
-    return any(own == data for _, own in buttons_of(markup))

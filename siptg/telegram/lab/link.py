@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from siptg.telegram.lab.server import Lab
 
 
+DC = 2
+"""Where accounts are at home."""
+
+
 class Refused(Exception):
     """An RPC error for the client: code and Telegram's name of it."""
 
@@ -56,7 +60,10 @@ class Link:
         """This connection speaks for the account from now on, and so does its auth key."""
         self.detach()
         self.account = account
-        account.links.append(self)
+        if (
+            self.lab.dcs.of(self) == self.lab.sign_ins.dc
+        ):  # news come over the home connection alone
+            account.links.append(self)
         self.lab.keys[self.session.key_id].account = account
 
     def detach(self) -> None:

@@ -21,10 +21,20 @@ from telethon.tl import types as tl
 from telethon.tl.core import TLMessage
 from telethon.tl.tlobject import TLObject
 
-from siptg.telegram.lab import calls, chats, devices, inline, sign_in  # noqa: F401  (they register)
+from siptg.telegram.lab import (  # noqa: F401  (they register handlers)
+    calls,
+    chats,
+    dcs,
+    devices,
+    files,
+    inline,
+    sign_in,
+)
 from siptg.telegram.lab.accounts import LabAccount
 from siptg.telegram.lab.calls import Calls
 from siptg.telegram.lab.chats import Chats
+from siptg.telegram.lab.dcs import DataCentres
+from siptg.telegram.lab.files import Files
 from siptg.telegram.lab.handlers import HANDLERS
 from siptg.telegram.lab.handshake import Handshake
 from siptg.telegram.lab.inline import Inline
@@ -81,7 +91,7 @@ class Lab:
         self.counters: Counter[str] = Counter()
         self.log: deque[LogEntry] = deque(maxlen=MOST_LOGGED)
         self.chats, self.inline, self.calls = Chats(), Inline(), Calls()
-        self.sign_ins = SignIns()
+        self.files, self.dcs, self.sign_ins = Files(), DataCentres(), SignIns()
         self.refusals: dict[tuple[int, type], deque[Refused]] = {}
         self._host = host
         self._ids = itertools.count(1001)

@@ -8,6 +8,7 @@ from typing import Any
 from telethon.tl import functions as fn
 from telethon.tl import types as tl
 
+from siptg.telegram.lab import dcs
 from siptg.telegram.lab.accounts import LabAccount
 from siptg.telegram.lab.handlers import handles
 from siptg.telegram.lab.link import Link, Refused
@@ -24,8 +25,11 @@ def config(link: Link, _: Any) -> tl.Config:
         date=now,
         expires=now,
         test_mode=True,
-        this_dc=state.dc,
-        dc_options=[tl.DcOption(number, *lab.address) for number, lab in homes.items()],
+        this_dc=link.lab.dcs.of(link),
+        dc_options=[
+            *(tl.DcOption(number, *lab.address) for number, lab in homes.items()),
+            *dcs.options(link.lab),
+        ],
         dc_txt_domain_name="",
         chat_size_max=200,
         megagroup_size_max=200_000,

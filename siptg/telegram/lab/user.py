@@ -14,8 +14,9 @@ from siptg.telegram.account.client import Account, MessageRef
 from siptg.telegram.account.sign_in import sign_in
 from siptg.telegram.account.telethon import peer_of, person_of
 from siptg.telegram.call.call import TelegramCall
+from siptg.telegram.chat.files import FileRef, file_of
 from siptg.telegram.lab.accounts import LabAccount
-from siptg.telegram.lab.inline import buttons_of
+from siptg.telegram.lab.bodies import buttons_of
 from siptg.telegram.people import Person
 from siptg.telegram.server import Server
 from siptg.telegram.settings import TelegramSettings
@@ -32,6 +33,8 @@ class Seen:
     edited: bool
     chat: Person | None = None
     """Who wrote it."""
+    file: FileRef | None = None
+    """What came with it."""
 
 
 class Door(Protocol):
@@ -120,6 +123,7 @@ class LabUser:
         message, sender = event.message, await event.get_sender()
         buttons = tuple(buttons_of(message.reply_markup))
         chat = person_of(sender) if sender is not None else None
-        self.seen.append(Seen(message.id, message.message or "", buttons, edited, chat))
+        file = file_of(self._account.me, message)
+        self.seen.append(Seen(message.id, message.message or "", buttons, edited, chat, file))
         self._more.set()
         self._changed.set()

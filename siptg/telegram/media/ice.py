@@ -1,70 +1,44 @@
-"""ICE by aioice, as a call needs it: chosen addresses, sockets that the beat can empty, a path that
-can be changed in flight.
+"""ICE by aioice, as a call needs it: several servers at once, sockets that the beat can empty, late
+candidates, consent that is asked for often, and bounds on what a peer can make of us.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import ipaddress
-import struct
+import random
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any
 
-from aioice import Candidate, Connection, TransportPolicy
-from aioice.candidate import candidate_foundation, candidate_priority
-from aioice.ice import StunProtocol, server_reflexive_candidate
-from aioice.stun import TransactionError
+from aioice import Candidate, TransportPolicy, stun
+from aioice.ice import CandidatePair
 
-from siptg.rtp.wire import Address, Poller, Wire, open_socket
-from siptg.telegram.media.servers import RelayServer
+from siptg.rtp.wire import Poller
+from siptg.telegram.media.gathering import Gathering
+from siptg.telegram.media.ports import Media, Owner, Port
+from siptg.telegram.media.reflected import behind
+from siptg.telegram.media.servers import Reflector, RelayServer
+from siptg.telegram.media.targets import MOST_PAIRS, MOST_REMOTE, read_candidate
 
-Media = Callable[[bytes, float], None]
-"""Takes a datagram of SRTP or SRTCP, and when it came."""
+__all__ = ["CallIce", "Media"]
+
+CONSENT_EVERY = 1.0, 2.0
+"""Seconds between two checks of the chosen pair, drawn anew each time. More often than RFC 7675
+wants it (5): a peer that is muted sends no sound, and is to be missed within five seconds."""
+CONSENT_LASTS = 30.0
+"""Seconds without an answer after which nothing but checks is sent (RFC 7675 §5.1)."""
+WITHOUT_CONSENT_EVERY = 5.0
+MOST_QUEUED = 256
+"""Datagrams that wait for the handshake; anybody may send some."""
+
+Late = Callable[["CallIce", tuple[str, ...]], None]
+"""Takes candidates that were found after the others had been told."""
 
 
-class _Port:
-    """A `Wire` as the transport that aioice's STUN protocol wants.
-
-    SRTP goes straight to whoever takes it, STUN and DTLS to aioice (told apart by the first byte,
-    RFC 7983 §7): a coroutine a packet would cost more than all the rest of the call.
+class CallIce(Owner):
+    """One gathering of one call. `heard` is when the last STUN of the peer came that proves to be
+    its own.
     """
-
-    def __init__(self, ice: CallIce, address: str) -> None:
-        """OSError where the address cannot be bound."""
-        self._ice = ice
-        self.protocol = StunProtocol(ice)
-        self.wire = Wire(open_socket((address, 0)), self._received)
-        self.sendto = self.wire.send
-        self.protocol.connection_made(cast(asyncio.BaseTransport, self))
-
-    def _received(self, data: bytes, source: Address, arrived: float) -> None:
-        media = self._ice.media
-        if media is not None and 127 < data[0] < 192:
-            media(data, arrived)
-        else:
-            try:
-                self.protocol.datagram_received(data, source)
-            except (struct.error, LookupError, AssertionError):
-                # aioice takes some lengths and attributes for granted, and anybody may send it
-                # others; the beat of all calls must not end by that
-                self._ice.garbage += 1
-
-    def get_extra_info(self, name: str) -> Any:
-        return {"sockname": self.wire.address}.get(name)
-
-    def is_closing(self) -> bool:
-        return self.wire.fileno() < 0
-
-    def close(self) -> None:
-        if not self.is_closing():
-            self.wire.close()
-            asyncio.get_running_loop().call_soon(self.protocol.connection_lost, None)
-
-
-class CallIce(Connection):
-    """One gathering of one call. `heard` is when the last STUN request of the peer came."""
 
     def __init__(
         self,
@@ -73,102 +47,135 @@ class CallIce(Connection):
         addresses: tuple[str, ...] | None,
         servers: Sequence[RelayServer],
         p2p: bool,
+        reflectors: Sequence[Reflector] = (),
+        fixed_tags: bool = False,
+        late: Late = lambda ice, lines: None,
     ) -> None:
-        stun = next((s for s in servers if s.stun), None)
-        turn = next((s for s in servers if s.turn), None)
-        super().__init__(
-            ice_controlling=caller,
-            stun_server=(stun.host, stun.port) if stun else None,
-            turn_server=(turn.host, turn.port) if turn else None,
-            turn_username=turn.username if turn else None,
-            turn_password=turn.password if turn else None,
-            transport_policy=TransportPolicy.ALL if p2p else TransportPolicy.RELAY,
-        )
-        self.heard = 0.0
-        self.garbage = 0
-        """Datagrams that are no STUN as it should be."""
-        self.media: Media | None = None
-        """Takes SRTP as soon as there are keys for it."""
-        self._chosen = addresses
-        self._ports: list[_Port] = []
-
-    async def get_component_candidates(
-        self, component: int, addresses: list[str], timeout: int = 5
-    ) -> list[Candidate]:
-        """aioice leaves loopback out of its own list: addresses that were chosen take its place.
-        Host and reflexive candidates are gathered here, on wires; those by TURN there.
+        """Without `p2p` only relays are used, and no socket but those to them is opened.
+        `fixed_tags`: the caller is 1 at reflectors, the callee 2.
         """
-        if self._chosen is not None and addresses:
-            addresses = list(self._chosen)
-        hosts = [c for address in addresses if (c := self._host(component, address)) is not None]
-        relayed, reflexive = await asyncio.gather(
-            super().get_component_candidates(component, [], timeout),
-            asyncio.gather(*(self._reflexive(port, timeout) for port in self._ports)),
+        policy = TransportPolicy.ALL if p2p else TransportPolicy.RELAY
+        super().__init__(ice_controlling=caller, transport_policy=policy)
+        self.heard = 0.0
+        self.consent = True
+        """The peer wants what we send."""
+        self._late, self._told = late, False
+        self._loopback = addresses is not None and any(
+            address.startswith("127.") or address == "::1" for address in addresses
         )
-        return [*hosts, *(c for c in reflexive if c is not None), *relayed]
-
-    def _host(self, component: int, address: str) -> Candidate | None:
-        try:
-            port = _Port(self, address)
-        except OSError:
-            return None  # an interface that has just gone
-        self._ports.append(port)
-        self._protocols.append(port.protocol)
-        host, number = port.wire.address
-        port.protocol.local_candidate = Candidate(
-            foundation=candidate_foundation("host", "udp", host),
-            component=component,
-            transport="udp",
-            priority=candidate_priority(component, "host"),
-            host=host,
-            port=number,
-            type="host",
+        tag = (1 if caller else 2).to_bytes(4, "little") if fixed_tags else None
+        self._gathering = Gathering(
+            self, self._found, addresses, servers, reflectors, p2p=p2p, tag=tag
         )
-        return port.protocol.local_candidate
+        self._ports: list[Port] = []
+        self._poller: Poller | None = None
 
-    async def _reflexive(self, port: _Port, timeout: float) -> Candidate | None:
-        if self.stun_server is None or ":" in port.wire.address[0]:
-            return None
-        with contextlib.suppress(TimeoutError, OSError, LookupError, TransactionError):
-            async with asyncio.timeout(timeout):
-                found, _ = await server_reflexive_candidate(port.protocol, self.stun_server)
-                return found
-        return None
+    # what we have
+
+    async def gather_candidates(self) -> None:
+        """What can be had at once; what takes longer is paired and told as it comes."""
+        if not self._local_candidates_start:
+            self._local_candidates_start = True
+            await self._gathering.run()
+            self._local_candidates_end = True
+
+    def _found(self, candidate: Candidate, port: Port | None) -> None:
+        """`port` is None for a candidate that leads to a port which is there already."""
+        if self._closing or self._check_list_done:
+            if port is not None:
+                port.close()
+                self._protocols.append(port.protocol)  # to be waited for in the end
+            return
+        self._local_candidates.append(candidate)
+        if port is not None:
+            self._ports.append(port)
+            self._protocols.append(port.protocol)
+            if self._poller is not None and port.wire is not None:
+                port.wire.give_to(self._poller)
+            for remote in self._remote_candidates:
+                self._pair_remote_candidate(remote)
+            self.sort_check_list()
+        if self._told:
+            self._late(self, (self._line(candidate),))
+
+    def lines(self) -> tuple[str, ...]:
+        """Our candidates as messages carry them. Later ones are told one by one from now on."""
+        self._told = True
+        return tuple(self._line(candidate) for candidate in self.local_candidates)
+
+    def _line(self, candidate: Candidate) -> str:
+        about = f"ufrag {self.local_username} network-id 1 network-cost 50"
+        return f"{candidate.to_sdp()} generation 0 {about}"
 
     def give_to(self, poller: Poller) -> None:
         """From now on the beat empties our sockets."""
+        self._poller = poller
         for port in self._ports:
-            port.wire.give_to(poller)
+            if port.wire is not None:
+                port.wire.give_to(poller)
 
-    def check_incoming(self, *args: Any, **named: Any) -> None:
-        """A request of good integrity: anybody can send another one."""
-        self.heard = time.monotonic()
-        super().check_incoming(*args, **named)
-
-    def lines(self) -> tuple[str, ...]:
-        """Our candidates as messages carry them."""
-        return tuple(
-            f"{c.to_sdp()} generation 0 ufrag {self.local_username} network-id 1 network-cost 50"
-            for c in self.local_candidates
-        )
+    # what they have
 
     async def add_line(self, line: str) -> bool:
-        """A candidate of theirs; False for one that we cannot use: TCP, a name, nonsense."""
-        try:
-            candidate = Candidate.from_sdp(line.removeprefix("candidate:"))
-            if not candidate.host.endswith((".local", ".reflector")):
-                ipaddress.ip_address(candidate.host)
-        except (ValueError, IndexError, AssertionError):
+        """A candidate of theirs; False for one that we do not use (see `targets`)."""
+        found = read_candidate(line, loopback=self._loopback)
+        if found is None or self._closing or len(self._remote_candidates) >= MOST_REMOTE:
             return False
-        if candidate.transport.lower() != "udp" or candidate.host.endswith(
-            (".local", ".reflector")
-        ):
-            return False
-        try:
-            await self.add_remote_candidate(candidate)
-        except ValueError:
-            return False
+        self._add_remote_candidate(*found)
         return True
+
+    def _pair_remote_candidate(self, remote_candidate: Candidate) -> None:
+        """Behind a reflector only those are to be reached that are there as well."""
+        number, _ = behind(remote_candidate._network_host)
+        for protocol in self._protocols:
+            port: Any = protocol.transport
+            if (
+                port.number == number
+                and len(self._check_list) < MOST_PAIRS
+                and protocol.local_candidate.can_pair_with(remote_candidate)
+                and not self._find_pair(protocol, remote_candidate)
+            ):
+                self._check_list.append(CandidatePair(protocol, remote_candidate))
+
+    def check_incoming(self, message: stun.Message, addr: tuple[str, int], protocol: Any) -> None:
+        """A request of good integrity: anybody can send another one."""
+        self.heard = time.monotonic()
+        if (
+            len(self._remote_candidates) >= MOST_REMOTE or len(self._check_list) >= MOST_PAIRS
+        ) and not any(pair.remote_addr == addr for pair in self._check_list):
+            self.garbage += 1
+            return
+        super().check_incoming(message, addr, protocol)
+
+    def data_received(self, data: bytes, component: int) -> None:
+        if self._queue.qsize() < MOST_QUEUED:
+            super().data_received(data, component)
+        else:
+            self.garbage += 1
+
+    # while it stands
+
+    async def query_consent(self) -> None:
+        """RFC 7675, more often. Consent that expired comes back by an answer."""
+        assert self.remote_password is not None  # there is none before connect()
+        key, answered = self.remote_password.encode(), time.monotonic()
+        while True:
+            await asyncio.sleep(
+                random.uniform(*CONSENT_EVERY) if self.consent else WITHOUT_CONSENT_EVERY
+            )
+            pair = self._nominated.get(1)
+            if pair is None:
+                continue
+            request = self.build_request(pair, nominate=False)
+            try:
+                await pair.protocol.request(
+                    request, pair.remote_addr, integrity_key=key, retransmissions=1
+                )
+            except stun.TransactionError:
+                self.consent = time.monotonic() - answered < CONSENT_LASTS
+            else:
+                self.heard = answered = time.monotonic()
+                self.consent = True
 
     def send_now(self, data: bytes) -> None:
         """A datagram on the chosen pair without waiting; dropped where there is none yet.
@@ -177,34 +184,14 @@ class CallIce(Connection):
         more than the packet.
         """
         pair = self._nominated.get(1)
-        if pair is not None:
+        if pair is not None and self.consent:
             pair.protocol.transport.sendto(data, pair.remote_addr)
 
-
-class IcePath:
-    """What aiortc's DTLS transport wants of an ICE transport; the connection below may be
-    changed.
-    """
-
-    def __init__(self, connection: CallIce) -> None:
-        self.connection = connection
-        self.heard = 0.0
-
-    @property
-    def role(self) -> str:
-        return "controlling" if self.connection.ice_controlling else "controlled"
-
-    async def _recv(self) -> bytes:
-        while True:
-            using = self.connection
-            try:
-                data: bytes = await using.recv()
-            except ConnectionError:
-                if using is self.connection:
-                    raise
-                continue  # the path was changed under us: go on with the new one
-            self.heard = time.monotonic()
-            return data
-
-    async def _send(self, data: bytes) -> None:
-        await self.connection.send(data)
+    async def close(self) -> None:
+        """Everything is given back: sockets, allocations, timers, tasks."""
+        self._closing = True
+        await self._gathering.close()
+        for port in self._ports:
+            port.close()
+        await super().close()
+        self._ports.clear()

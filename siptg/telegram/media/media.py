@@ -19,7 +19,7 @@ from siptg.rtp.wire import Poller
 from siptg.telegram.media.audio import CallAudio
 from siptg.telegram.media.ice import CallIce, Media
 from siptg.telegram.media.path import CallPath
-from siptg.telegram.media.servers import RelayServer
+from siptg.telegram.media.servers import Reflector, RelayServer
 from siptg.telegram.media.state_channel import StateChannel
 from siptg.telegram.media.watch import Told, Watch
 from siptg.telegram.signalling.messages import MediaState, write
@@ -110,6 +110,8 @@ class CallMedia:
         p2p: bool,
         poller: Poller | None = None,
         muted: bool = False,
+        reflectors: Sequence[Reflector] = (),
+        fixed_tags: bool = False,
     ) -> None:
         """`send` takes messages for the other end's engine; `poller` is the beat's: it empties
         the call's sockets once the call stands. `muted`: so it begins.
@@ -118,6 +120,7 @@ class CallMedia:
         self._poller = poller
         self._audio, self._send, self._events = audio, send, events
         self._caller, self._addresses, self._servers, self._p2p = caller, addresses, servers, p2p
+        self._reflectors, self._fixed_tags = reflectors, fixed_tags
         self._path = CallPath(
             self._new_ice, self._introduce, self.counters, negotiation.manners.restart
         )
@@ -135,8 +138,18 @@ class CallMedia:
 
     def _new_ice(self) -> CallIce:
         return CallIce(
-            caller=self._caller, addresses=self._addresses, servers=self._servers, p2p=self._p2p
+            caller=self._caller,
+            addresses=self._addresses,
+            servers=self._servers,
+            p2p=self._p2p,
+            reflectors=self._reflectors,
+            fixed_tags=self._fixed_tags,
+            late=self._trickle,
         )
+
+    def _trickle(self, ice: CallIce, lines: tuple[str, ...]) -> None:
+        for message in self._negotiation.trickle(lines):
+            self._send(message)
 
     def start(self) -> None:
         self._do(self._run(), "media")

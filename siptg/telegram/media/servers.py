@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import attrs
+
+DEFAULT_PORTS = {"stun": 3478, "turn": 3478, "turns": 5349}
+_URI = re.compile(
+    r"(?P<scheme>stun|turns?):(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>\d{1,5}))?"
+    r"(?:\?transport=(?P<transport>udp|tcp))?"
+)
 
 
 @attrs.frozen
@@ -17,6 +25,14 @@ class RelayServer:
     password: str = attrs.field(repr=False)
     transport: str = "udp"
     """How TURN is reached: `udp`, `tcp` or `tls`."""
+    verify: bool = True
+    """Whether the certificate of a TLS server is checked, against `ca_file` or the system's own."""
+    ca_file: str = ""
+
+    @property
+    def name(self) -> str:
+        """For the log."""
+        return f"{self.host} port {self.port} ({self.transport})"
 
 
 @attrs.frozen
@@ -29,3 +45,32 @@ class Reflector:
     tag: bytes = attrs.field(repr=False)
     """16 bytes; the first 12 name the call."""
     tcp: bool
+
+
+def relay_server(
+    uri: str, username: str = "", password: str = "", *, verify: bool = True, ca_file: str = ""
+) -> RelayServer:
+    """A server by its URI (RFC 7064, RFC 7065): `stun:host`, `turn:host:3478?transport=tcp`,
+    `turns:host:5349`. ValueError in words for the person who wrote it.
+    """
+    match = _URI.fullmatch(uri)
+    if match is None:
+        raise ValueError(
+            "stun:HOST, turn:HOST:PORT, turn:HOST:PORT?transport=tcp or turns:HOST:PORT expected,"
+            f" not {uri!r}"
+        )
+    scheme, transport = match["scheme"], match["transport"] or "udp"
+    port = int(match["port"] or DEFAULT_PORTS[scheme])
+    if not 0 < port <= 0xFFFF:
+        raise ValueError(f"a port from 1 to 65535 expected, not {port}")
+    if scheme == "stun" and match["transport"]:
+        raise ValueError("stun takes no transport")
+    if scheme == "turns":
+        if match["transport"] == "udp":
+            raise ValueError("turns goes over TCP: TURN over DTLS is not spoken")
+        transport = "tls"
+    turn = scheme != "stun"
+    if turn and not (username and password):
+        raise ValueError("a TURN server wants username and password")
+    host = match["host"].strip("[]")
+    return RelayServer(host, port, turn, not turn, username, password, transport, verify, ca_file)

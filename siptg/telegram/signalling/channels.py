@@ -56,6 +56,9 @@ class ChannelNegotiation:
             said.append(self._offer())
         return tuple(said)
 
+    def trickle(self, lines: tuple[str, ...]) -> tuple[bytes, ...]:
+        return (write(Candidates(lines)),)
+
     def receive(self, text: bytes) -> Outcome:
         match parse(text):
             case Setup() as said:

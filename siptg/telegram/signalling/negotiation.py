@@ -111,6 +111,10 @@ class Negotiation(Protocol):
         """
         ...
 
+    def trickle(self, lines: tuple[str, ...]) -> tuple[bytes, ...]:
+        """Messages for candidates that were found after `introduce`."""
+        ...
+
     def receive(self, text: bytes) -> Outcome: ...
 
     def mute(self, muted: bool) -> tuple[bytes, ...]:

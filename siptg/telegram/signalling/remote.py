@@ -43,3 +43,30 @@ class Remote:
                 self._lines.add(line)
                 fresh.append(line)
         return (Candidates(tuple(fresh)),) if fresh else ()
+
+
+@attrs.define(eq=False)
+class Offers:
+    """Offers of ours on their way: an answer does not say which it is to, and only the one to the
+    last counts. One that never comes costs an attempt more.
+    """
+
+    _under_way: int = 0
+    _passed_over: bool = False
+    """An answer was taken for one to an older offer."""
+
+    def made(self) -> None:
+        if self._passed_over:  # no further one came: it was the one to the last offer
+            self.dropped()
+        self._under_way += 1
+
+    def dropped(self) -> None:
+        self._under_way, self._passed_over = 0, False
+
+    def answered(self) -> bool:
+        """Whether an answer that has come counts."""
+        if not self._under_way:
+            return False
+        self._under_way -= 1
+        self._passed_over = self._under_way > 0
+        return not self._passed_over

@@ -32,7 +32,7 @@ from siptg.telegram.signalling.negotiation import (
     Restart,
     Setup,
 )
-from siptg.telegram.signalling.remote import Remote
+from siptg.telegram.signalling.remote import Offers, Remote
 from siptg.telegram.signalling.sections import SOUND, Described, Section, answered
 
 LONGEST = 65_535
@@ -53,8 +53,7 @@ class SdpNegotiation:
         self._lines: tuple[str, ...] = ()
         self._offered: Setup | None = None
         """Those of an offer of ours that waits for its answer."""
-        self._unanswered = 0
-        """Offers of ours on their way; only the answer to the last of them counts."""
+        self._offers = Offers()
         self._waiting: Described | None = None
         """An offer of theirs that waits for our credentials."""
         self._role = ""
@@ -67,8 +66,12 @@ class SdpNegotiation:
         if self._waiting is not None:
             theirs, self._waiting = self._waiting, None
             self._setup = setup
-            return self._answer(theirs), *self._candidates()
-        return self._offer(setup), *self._candidates()
+            return self._answer(theirs), *self._candidates(self._lines)
+        return self._offer(setup), *self._candidates(self._lines)
+
+    def trickle(self, lines: tuple[str, ...]) -> tuple[bytes, ...]:
+        self._lines += lines
+        return self._candidates(lines)
 
     def receive(self, text: bytes) -> Outcome:
         value = loaded(text)
@@ -101,7 +104,8 @@ class SdpNegotiation:
     def _take_offer(self, said: Described) -> Outcome:
         if self._offered is not None and not self._caller:
             return Outcome()  # ours counts; they give way and answer it
-        dropped, self._offered, self._unanswered = self._offered, None, 0
+        dropped, self._offered = self._offered, None
+        self._offers.dropped()
         news = self._heard(said)
         if any(isinstance(one, Malformed) for one in news):
             return Outcome(news)
@@ -115,15 +119,12 @@ class SdpNegotiation:
             return Outcome(news)
         replies = [self._answer(said)]
         if dropped is not None:  # it was for an ICE restart, and theirs is for none
-            replies += self._offer(dropped), *self._candidates()
+            replies += self._offer(dropped), *self._candidates(self._lines)
         return Outcome(news, tuple(replies))
 
     def _take_answer(self, said: Described) -> Outcome:
-        if self._offered is None:
-            return Outcome()  # it comes twice, or answers what we have dropped
-        self._unanswered -= 1
-        if self._unanswered:
-            return Outcome()
+        if self._offered is None or not self._offers.answered():
+            return Outcome()  # it comes twice, or answers an older offer, or one that was dropped
         news = self._heard(said)
         self._setup, self._offered = self._offered, None
         self._role = self._role or ("passive" if _says(said) == "active" else "active")
@@ -165,7 +166,7 @@ class SdpNegotiation:
     def _offer(self, setup: Setup) -> bytes:
         """All sections there are, in their order: none may ever go (RFC 3264 §8)."""
         self._offered = setup
-        self._unanswered += 1
+        self._offers.made()
         wanted = self._sections or sections.OFFERED
         first = next((s for s in wanted if s.kind == SOUND and s.taken), None)
         self._sections = tuple(
@@ -183,7 +184,7 @@ class SdpNegotiation:
         sdp = sections.write(parts, setup, role, ssrc=self._ssrc, version=self._version)
         return json.dumps({"@type": kind, "sdp": sdp}).encode()
 
-    def _candidates(self) -> tuple[bytes, ...]:
+    def _candidates(self, lines: tuple[str, ...]) -> tuple[bytes, ...]:
         """Of the first section: the others share its transport."""
         parts = [(at, s.mid) for at, s in enumerate(self._sections) if s.taken]
         at, mid = parts[0] if parts else (0, "0")
@@ -191,7 +192,7 @@ class SdpNegotiation:
             json.dumps(
                 {"@type": "candidate", "sdp": f"candidate:{line}", "mid": mid, "mline": at}
             ).encode()
-            for line in self._lines
+            for line in lines
         )
 
 

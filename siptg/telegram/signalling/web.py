@@ -32,7 +32,7 @@ from siptg.telegram.signalling.negotiation import (
     Restart,
     Setup,
 )
-from siptg.telegram.signalling.remote import Remote
+from siptg.telegram.signalling.remote import Offers, Remote
 from siptg.telegram.signalling.video import Vp8, vp8_of
 
 
@@ -45,7 +45,7 @@ class WebNegotiation:
             Restart.ANSWERED if caller else Restart.NEVER,
             channel_announced=False,
         )
-        self._remote = Remote()
+        self._remote, self._offers = Remote(), Offers()
         self._muted = False
         self._opus, self._video, self._screen = OPUS_TYPE, Vp8(), Vp8()
         """What we call codecs: in an answer as the offer did."""
@@ -61,8 +61,12 @@ class WebNegotiation:
         for raw in contents.values():
             raw.pop("type", None)
         self._said = json.dumps({"@type": "InitialSetup"} | setup_value(setup) | contents).encode()
+        self._offers.made()
         # she is shown as muted until she says otherwise, and so are we
         return self._said, write(Candidates(lines)), write(MediaState(self._muted))
+
+    def trickle(self, lines: tuple[str, ...]) -> tuple[bytes, ...]:
+        return (write(Candidates(lines)),)
 
     def receive(self, text: bytes) -> Outcome:
         value = loaded(text)
@@ -86,6 +90,8 @@ class WebNegotiation:
             # she lacks our answer, or it comes twice
             return Outcome((), () if self._caller or not self._said else (self._said,))
         news = self._remote.setup(setup)
+        if self._caller and not self._offers.answered():
+            return Outcome()  # a browser that is called never begins a restart
         audio = _content(value, "audio")
         opus = audio.opus if audio else None
         if opus is None:

@@ -14,7 +14,15 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from siptg.app.store import CallRecord, KnownPerson, Seal, SealBroken, SqlStore, StoreError
+from siptg.app.store import (
+    AccountRecord,
+    CallRecord,
+    KnownPerson,
+    Seal,
+    SealBroken,
+    SqlStore,
+    StoreError,
+)
 from siptg.app.store.tables import METADATA
 
 CALL = CallRecord(
@@ -68,9 +76,11 @@ async def test_a_session_is_sealed_in_the_file_and_opens_again(tmp_path: Path) -
 async def test_a_wrong_key_is_said_and_overwrites_nothing(tmp_path: Path) -> None:
     async with SqlStore(tmp_path / "s.db", Seal(bytes(32))) as store:
         await store.keep_session("phone", "secret")
-    async with SqlStore(tmp_path / "s.db", Seal(b"\1" * 32)) as store:
-        with pytest.raises(SealBroken, match="'phone' does not open with this key"):
-            await store.session("phone")
+    before = (tmp_path / "s.db").read_bytes()
+    with pytest.raises(SealBroken, match="'phone' does not open with this key"):
+        async with SqlStore(tmp_path / "s.db", Seal(b"\1" * 32)):
+            pass
+    assert (tmp_path / "s.db").read_bytes() == before
     async with SqlStore(tmp_path / "s.db", Seal(bytes(32))) as store:
         assert await store.session("phone") == "secret"
 
@@ -97,3 +107,14 @@ async def test_migrations_end_in_the_tables_that_queries_use(tmp_path: Path) -> 
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
     engine.dispose()
+
+
+async def test_how_accounts_stand_is_kept_and_forgotten_with_their_session(store: SqlStore) -> None:
+    one = AccountRecord("phone", "phone", 7, "Ann", "signed in", "", datetime(2026, 1, 2))
+    gone = attrs.evolve(one, state="banned", word="USER_DEACTIVATED_BAN")
+    await store.keep_session("phone", "secret")
+    await store.keep_account(one)
+    await store.keep_account(gone)
+    assert await store.accounts() == [gone]
+    await store.forget_account("phone")
+    assert await store.accounts() == [] and await store.session("phone") == ""

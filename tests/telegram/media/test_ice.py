@@ -44,7 +44,9 @@ def take(heard: Heard, ice: CallIce) -> None:
 
 
 def port_of(ice: CallIce) -> tuple[str, int]:
-    return ice._ports[0].wire.address
+    wire = ice._ports[0].wire
+    assert wire is not None
+    return wire.address
 
 
 async def test_srtp_goes_straight_to_whoever_takes_it_by_loop_and_by_beat() -> None:
@@ -187,7 +189,7 @@ def test_whatever_comes_nothing_raises(datagrams: list[bytes]) -> None:
         ice.remote_username, ice.remote_password = "them", "secret" * 4
         for data in datagrams:
             if data:
-                ice._ports[0]._received(data, ("127.0.0.1", 9), 0.0)
+                ice._ports[0].take(data, ("127.0.0.1", 9), 0.0)
         await ice.close()
 
     asyncio.run(receive())

@@ -162,6 +162,17 @@ def test_only_the_answer_to_the_last_offer_counts() -> None:
     assert callee.theirs is not None and callee.theirs.ufrag == caller.ufrag == "caller3"
 
 
+def test_an_answer_that_is_lost_for_good_delays_a_restart_by_one() -> None:
+    caller, callee = joined(sdp)
+    caller.restart()
+    caller.out.clear()
+    for _ in range(2):
+        caller.restart()
+        carry((caller, callee))
+    assert caller.theirs is not None and caller.theirs.ufrag == callee.ufrag
+    assert callee.theirs is not None and callee.theirs.ufrag == caller.ufrag
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from siptg.telegram.signalling.negotiation import Agreed, Restart
-from tests.support.dialects import PRINT, End, joined, pair, web
+from tests.support.dialects import PRINT, End, carry, joined, pair, web
 
 VP8 = [
     {"id": 120, "name": "VP9", "clockrate": 90_000},
@@ -82,6 +82,16 @@ def test_a_caller_that_asks_again_gets_the_same_answer() -> None:
     callee.out.clear()
     callee.hear(setup())
     assert callee.out == [answer]
+
+
+def test_of_several_answers_to_restarts_the_last_counts_and_none_begins_another() -> None:
+    caller, callee = joined(web)
+    for _ in range(3):
+        caller.restart()
+    carry((caller, callee))
+    assert caller.theirs is not None and caller.theirs.ufrag == callee.ufrag == "callee4"
+    caller.hear(setup("unasked"))
+    assert caller.theirs.ufrag == "callee4" and caller.out == []
 
 
 def test_a_browser_that_called_takes_no_restart_of_ours() -> None:
