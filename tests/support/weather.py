@@ -75,8 +75,8 @@ def bad_weather(monkeypatch: pytest.MonkeyPatch, *, ours: int) -> Iterator[str]:
 
 
 def share_of_tone(samples: NDArray[np.int16], rate: int, hz: float) -> float:
-    """Of the 40 ms windows, those in which the tone is at least two thirds of the power."""
-    size = rate // 25
+    """Of the frames of 20 ms, those in which the tone is at least two thirds of the power."""
+    size = rate // 50
     turns = np.exp(-2j * np.pi * hz * np.arange(size) / rate)
     parts = samples[: len(samples) // size * size].reshape(-1, size) / 32_768
     power = np.mean(parts**2, axis=1)
