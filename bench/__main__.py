@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from bench import figures_media, figures_sip, page, stations
+from bench import figures_media, figures_sip, figures_telegram, page, stations
 from bench.figure import ROUNDS, Figure, Run
 from bench.foreign import ROOT, Bench, Peers
 from bench.page import REPORT
@@ -21,6 +21,7 @@ from bench.page import REPORT
 BENCHES: dict[str, tuple[Callable[[Bench], Figure], int]] = {
     **figures_sip.BENCHES,
     **figures_media.BENCHES,
+    **figures_telegram.BENCHES,
 }
 """By id: what measures it, and how many turns that takes."""
 

@@ -22,7 +22,7 @@ import pytest
 from numpy.typing import NDArray
 
 from siptg.rtp.wire import Address, Receive, Wire
-from siptg.telegram.media import ice
+from siptg.telegram.media import ports
 
 LOSS, JITTER = 0.05, 0.05
 """Share of packets; seconds to both sides of as much delay."""
@@ -70,13 +70,13 @@ def bad_weather(monkeypatch: pytest.MonkeyPatch, *, ours: int) -> Iterator[str]:
             subprocess.run(("tc", "qdisc", "del", "dev", "lo", "root"), check=True)
         return
     with monkeypatch.context() as patch:
-        patch.setattr(ice, "Wire", BadWire if ours == 2 else WorseWire)
+        patch.setattr(ports, "Wire", BadWire if ours == 2 else WorseWire)
         yield "wires"
 
 
 def share_of_tone(samples: NDArray[np.int16], rate: int, hz: float) -> float:
-    """Of the 40 ms windows, those in which the tone is at least two thirds of the power."""
-    size = rate // 25
+    """Of the frames of 20 ms, those in which the tone is at least two thirds of the power."""
+    size = rate // 50
     turns = np.exp(-2j * np.pi * hz * np.arange(size) / rate)
     parts = samples[: len(samples) // size * size].reshape(-1, size) / 32_768
     power = np.mean(parts**2, axis=1)

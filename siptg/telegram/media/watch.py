@@ -6,9 +6,9 @@ import enum
 
 import attrs
 
-SILENT_AFTER = 8.0
+SILENT_AFTER = 5.0
 """Seconds without any packet. A peer that is muted sends no sound, but asks for consent: ours every
-six seconds at the latest."""
+two seconds at the latest, ntgcalls every 2.5."""
 NO_SOUND_AFTER = 10.0
 """Seconds without a packet of sound ever, while she is not muted."""
 
