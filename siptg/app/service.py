@@ -218,7 +218,7 @@ class Service:
         async for call in self.account.missed():
             if self.router.serves(call.person):
                 desk = self._conversation(call.person).desk
-                when = f"{call.date.astimezone(UTC):%d.%m. %H:%M} UTC"
+                when = f"{call.date.astimezone(UTC):%d.%m. %H:%M}"
                 self._do(desk.say(desk.words("note.missed_by_us", time=when)))
 
     async def _take_presses(self) -> None:
