@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -81,6 +82,10 @@ class Link:
     def push(self, update: Any, people: tuple[LabAccount, ...]) -> None:
         if self.account is not None:
             self.account.updates.push(self, update, people)
+            return
+        # who is not signed in yet is told one thing: that a QR code was accepted
+        body = bytes(tl.Updates([update], [], [], datetime.now(UTC), 0))
+        self.send(self.session.message(body, self.lab.now(), reply=False))
 
     def attach(self, account: LabAccount) -> None:
         """This connection speaks for the account from now on, and so does its auth key."""
