@@ -89,7 +89,8 @@ class CallDesk:
             if not self._times_given:
                 self.times = await self._told_times()
         except TelegramRefused as refused:
-            log.warning("no group for keys yet: %s", refused)
+            if refused.cause is not TelegramCause.GONE:  # that is said already
+                log.warning("no group for keys yet: %s", refused)
 
     async def _told_times(self) -> CallTimes:
         config = await self._ask(fn.help.GetConfigRequest())

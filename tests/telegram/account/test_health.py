@@ -73,7 +73,9 @@ async def test_an_end_is_noticed_in_the_middle_of_running(
             assert refused.value.cause is TelegramCause.GONE
             assert len(lab.log) == asked, "who is gone asks no more"
             told = [r for r in caplog.records if r.name.startswith("siptg")]
-            assert [r.levelname for r in told] == ["ERROR"] and word in told[0].getMessage()
+            errors = [r for r in told if r.levelname == "ERROR"]
+            everybody = word == "AUTH_KEY_NOT_FOUND"
+            assert 1 <= len(errors) <= 1 + everybody and word in errors[0].getMessage()
             if word != "AUTH_KEY_NOT_FOUND":  # that one took everybody's keys
                 assert (await other.find("bob")).name == "Bob" and not other.health.word
 

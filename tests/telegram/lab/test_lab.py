@@ -149,8 +149,8 @@ async def test_access_hashes_must_be_right(lab: Lab) -> None:
 
 async def test_what_the_lab_does_not_know_it_says_by_name(lab: Lab) -> None:
     ann = await client(lab, "Ann")
-    with pytest.raises(errors.RPCError, match="LAB_DOES_NOT_KNOW_GETDIALOGSREQUEST"):
-        await ann(fn.messages.GetDialogsRequest(None, 0, tl.InputPeerEmpty(), 10, 0))
+    with pytest.raises(errors.RPCError, match="LAB_DOES_NOT_KNOW_GETWALLPAPERSREQUEST"):
+        await ann(fn.account.GetWallPapersRequest(0))
     assert lab.counters["unknown"] == 1
     await ann.disconnect()
 
