@@ -35,6 +35,7 @@ class _Work:
     request: Any
     text: Hashable
     waiters: list[asyncio.Future[Any]]
+    patient: bool = True
     tries: int = 0
 
 
@@ -97,17 +98,20 @@ class Queue:
         *,
         key: Hashable = None,
         text: Hashable = None,
+        patient: bool = True,
     ) -> Any:
         """Telegram's answer, in its turn; TelegramRefused where it says no, or too much waits.
 
         Requests of one `key` change one message: of those that wait only the last is sent, and
         all who wait get its answer. One whose `text` that message shows already is not sent: None.
+        Who is not `patient` takes its turn, but is refused where Telegram asks to wait: it has
+        something newer to say by then.
         """
         if key is not None and text is not None and self._shows(key, text):
             self.counters["same"] += 1
             return None
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        work = _Work(request, text, [answer])
+        work = _Work(request, text, [answer], patient)
         job = Job(chat, priority, work, type(request).__name__, key)
         try:
             if self._closed:
@@ -179,7 +183,7 @@ class Queue:
         work: _Work = job.what
         now = self._time()
         if refused.seconds:
-            if refused.seconds > LONGEST_WAIT:
+            if refused.seconds > LONGEST_WAIT or not work.patient:
                 self._pace.block(job.method, now, refused.seconds)
                 return False
             self.counters["waits"] += 1

@@ -73,7 +73,7 @@ class InlineBody:
             at, message=message, entities=entities, reply_markup=self.markup(card)
         )
         asked = self.bot.queue.send(
-            self.message.person.id, Priority.CARD, request, key=("inline", at.id)
+            self.message.person.id, Priority.CARD, request, key=("inline", at.id), patient=False
         )
         await edited(asked, self.counters)
 
@@ -100,7 +100,11 @@ class TextBody:
             peer_of(self.message.person), self.message.id, message=text, entities=entities
         )
         asked = self.account.queue.send(
-            self.message.person.id, Priority.CARD, request, key=("edit", self.message.id)
+            self.message.person.id,
+            Priority.CARD,
+            request,
+            key=("edit", self.message.id),
+            patient=False,
         )
         await edited(asked, self.counters)
 
@@ -118,7 +122,12 @@ async def edited(request: Any, counters: Counter[str]) -> None:
 
 
 async def send_text(
-    account: Account, person: Person, text: Text, priority: Priority = Priority.NOTE
+    account: Account,
+    person: Person,
+    text: Text,
+    priority: Priority = Priority.NOTE,
+    *,
+    patient: bool = True,
 ) -> MessageRef:
     """A formatted message of the phone account, in its turn; TelegramRefused."""
     message, entities = wired(text)
@@ -127,5 +136,5 @@ async def send_text(
     request = fn.messages.SendMessageRequest(
         peer_of(person), message, entities=entities, random_id=helpers.generate_random_long()
     )
-    sent = await account.queue.send(person.id, priority, request)
+    sent = await account.queue.send(person.id, priority, request, patient=patient)
     return MessageRef(person, sent_id(sent))

@@ -20,6 +20,7 @@ from telethon.tl import functions as fn
 from telethon.tl import types as tl
 
 from siptg.telegram.account.client import Account, MessageRef
+from siptg.telegram.account.pace import Priority
 from siptg.telegram.account.telethon import peer_of, sent_id
 from siptg.telegram.chat import typed
 from siptg.telegram.chat.actions import Action, Actions
@@ -139,7 +140,13 @@ class Cards:
                 self._ways.worked(chat)
                 return body
         try:
-            message = await send_text(self._account, live.person, typed.as_text(live.wanted))
+            message = await send_text(
+                self._account,
+                live.person,
+                typed.as_text(live.wanted),
+                Priority.CARD,
+                patient=False,
+            )
         except TelegramRefused as refused:
             self.counters["message_failed"] += 1
             log.warning("a card cannot be shown: %s", refused)
