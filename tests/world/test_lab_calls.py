@@ -21,7 +21,7 @@ from tests.support.two import Two, two, until
 
 pytestmark = pytest.mark.world
 
-GONE = 30.0
+GONE = 8.0
 CALLS, GROUP = 200, 25
 """At once; and how many talk at a time."""
 FIRST_HZ, STEP_HZ = 300.0, 10.0
