@@ -31,6 +31,7 @@ class Cause(enum.Enum):
     OLD_CLIENT = "old_client"
     FLOOD = "flood"
     TELEGRAM_SILENT = "telegram_silent"
+    ACCOUNT_GONE = "account_gone"
     LOST = "lost"
     RESTART = "restart"
     INTERNAL = "internal"
@@ -63,6 +64,7 @@ FACES: dict[Cause, Face] = {
     Cause.OLD_CLIENT: Face(480),
     Cause.FLOOD: Face(503),
     Cause.TELEGRAM_SILENT: Face(408),
+    Cause.ACCOUNT_GONE: Face(503),
     Cause.LOST: Face(480),
     Cause.RESTART: Face(503),
     Cause.INTERNAL: Face(500),

@@ -26,7 +26,7 @@ CAUSES: dict[TelegramCause, Cause] = {
     TelegramCause.FLOOD: Cause.FLOOD,
     TelegramCause.SILENT: Cause.TELEGRAM_SILENT,
     TelegramCause.UNKNOWN: Cause.NOT_REACHED,
-    TelegramCause.GONE: Cause.TELEGRAM_SILENT,
+    TelegramCause.GONE: Cause.ACCOUNT_GONE,
     TelegramCause.INTERNAL: Cause.INTERNAL,
 }
 
@@ -61,7 +61,11 @@ class TelegramLeg:
                     yield SoundChanged(Sound.LOST)
                 case events.Back():
                     yield SoundChanged(Sound.MUTED if self._call.muted else Sound.GOOD)
-                case events.Agreed():
+                case events.Muted(muted):
+                    yield SoundChanged(Sound.MUTED if muted else Sound.GOOD)
+                case events.NoSound():
+                    yield SoundChanged(Sound.NONE)
+                case _:
                     continue
 
     async def ring(self) -> None:

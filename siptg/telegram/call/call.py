@@ -29,6 +29,8 @@ from siptg.timers import TimerQueue
 log = logging.getLogger(__name__)
 
 UNANSWERED = (State.IDLE, State.REQUESTING, State.WAITING, State.RINGING)
+MOST_SIGNALS = 256
+"""Signalling packets that wait for the server."""
 MUST_AGREE = 10
 """Packets that do not decrypt before the log says in words that the keys differ."""
 
@@ -238,7 +240,7 @@ class TelegramCall:
             poller=self._clock.poller if self._clock else None,
             muted=self._we_are_muted,
         )
-        self._channel = version.open(cipher, self.outgoing, self._signals.put_nowait, media.receive)
+        self._channel = version.open(cipher, self.outgoing, self._emit, media.receive)
         media.start()
         self._carrying = self._do(self._carry_signals())
 
@@ -296,6 +298,13 @@ class TelegramCall:
     def _post(self, text: bytes) -> None:
         if self._channel is not None:
             self._channel.post(text)
+
+    def _emit(self, packet: bytes) -> None:
+        """The framing sends again what is lost: a server that hangs must not fill our memory."""
+        if self._signals.qsize() >= MOST_SIGNALS:
+            self._signals.get_nowait()
+            self.counters["signal_dropped"] += 1
+        self._signals.put_nowait(packet)
 
     async def _carry_signals(self) -> None:
         """One after another, so that they leave in order; the framing repeats what is lost."""
