@@ -6,6 +6,8 @@ from bench.figure import ROUNDS, Figure, compare
 from bench.figures_media import PROBE, SECONDS, THEIR_CALLS, WINDOW, windows
 from bench.foreign import Bench, ours
 
+LAB_USERS, LAB_MESSAGES = 40, 4000
+
 
 def first_sound(bench: Bench) -> Figure:
     return compare(
@@ -44,7 +46,25 @@ def beat(bench: Bench) -> Figure:
     )
 
 
+def sign_ins(bench: Bench) -> Figure:
+    return _lab(bench, "lab.sign_ins", "/s", "sign_in_ms", 1000.0, "signed in by code")
+
+
+def messages(bench: Bench) -> Figure:
+    return _lab(bench, "lab.messages", "/s", "message_us", 1e6, "sent, stored and told")
+
+
+def _lab(bench: Bench, name: str, unit: str, key: str, per_second: float, what: str) -> Figure:
+    def measure() -> float:
+        return per_second / float(ours("bench.lab_load", str(LAB_USERS), str(LAB_MESSAGES))[key])
+
+    note = f"{what}, by the lab's own processor time, {LAB_USERS} real Telethon clients"
+    return compare(name, unit, measure, {}, note=note, step=bench.step)
+
+
 BENCHES = {
+    "lab.sign_ins": (sign_ins, ROUNDS),
+    "lab.messages": (messages, ROUNDS),
     "telegram.first_sound_ms": (first_sound, ROUNDS),
     "telegram.call_20ms_us": (beat, ROUNDS * 2),
 }
