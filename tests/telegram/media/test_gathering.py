@@ -173,7 +173,8 @@ async def test_a_candidate_that_is_late_is_told_when_it_comes(
         assert [line.split()[7] for line in one.lines()] == ["host"]
     async with LabReflector(*address), asyncio.timeout(WITHIN):
         await asyncio.gather(*(one.connect() for one in ends))
-    assert len(adding) == 2
+        while len(adding) < 2:  # the host candidates may have been faster
+            await asyncio.sleep(0.01)
     for one in ends:
         await one.close()
 
