@@ -256,7 +256,10 @@ async def test_closed_at_any_time_nothing_is_left(
     tasks, files, threads = len(asyncio.all_tasks()), open_files(), threading.active_count()
     async with two_ends(up=False) as (a, b):
         await stage(a, b)
-    await asyncio.sleep(0.05)
+    for _ in range(300):
+        if len(asyncio.all_tasks()) == tasks and not timers():
+            break
+        await asyncio.sleep(0.01)
     gc.collect()
     assert len(asyncio.all_tasks()) == tasks
     assert open_files() == files and threading.active_count() == threads
