@@ -96,12 +96,13 @@ async def test_in_bad_weather_two_of_us_hear_each_other_whole(
 
             b.clock.remove(beat)
             b.clock.add(kept)
-            await asyncio.sleep(4)
+            await asyncio.sleep(8)
             b.clock.remove(kept)
             share = share_of_tone(np.concatenate(frames), b.audio.rate, 440)
             quality = b.audio.quality()
     print(f"share {share:.3f}; {quality}")
-    assert share > 0.92 and 0.01 < quality.loss < 0.2
+    # what is lost is concealed, and fades: little more than that may be missing
+    assert share > 0.97 - 1.5 * quality.loss and 0.01 < quality.loss < 0.2
     assert quality.mos is not None and 2.5 < quality.mos < 4.3
 
 
