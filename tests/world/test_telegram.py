@@ -17,7 +17,7 @@ from siptg.telegram.account.client import Account
 from siptg.telegram.account.sign_in import sign_in
 from siptg.telegram.call import events
 from siptg.telegram.call.call import TelegramCall
-from siptg.telegram.call.events import Answered, Ended, Ringing
+from siptg.telegram.call.events import Agreed, Answered, Ended, Ringing
 from siptg.telegram.lab import Lab, LabAccount
 from siptg.telegram.people import TelegramCause
 from siptg.telegram.settings import TelegramSettings
@@ -88,9 +88,9 @@ async def test_we_call_her_and_hang_up() -> None:
         await they_talk(stage, call, lambda: there.engine.hears(440))
         await call.hangup()
         assert await asyncio.wait_for(asyncio.shield(there.ended), WITHIN) == "Hangup"
-        ringing, answered, ended = await asyncio.wait_for(seen, WITHIN)
-    assert isinstance(ringing, Ringing)
-    assert isinstance(answered, Answered)
+        ringing, agreed, answered, ended = await asyncio.wait_for(seen, WITHIN)
+    assert isinstance(ringing, Ringing) and isinstance(agreed, Agreed)
+    assert isinstance(answered, Answered) and answered.emoji == agreed.emoji
     assert isinstance(ended, Ended)
     assert ended.cause is TelegramCause.HANGUP
     assert ended.duration > 0.5
