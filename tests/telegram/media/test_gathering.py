@@ -29,9 +29,12 @@ WITHIN = 5.0
 class Silent:
     """A server that is dead: its socket is there, and nobody reads it."""
 
+    def __init__(self, host: str = "127.0.0.1") -> None:
+        self._host = host
+
     def __enter__(self) -> Address:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(("127.0.0.1", 0))
+        self._socket.bind((self._host, 0))
         address: Address = self._socket.getsockname()
         return address
 
@@ -162,7 +165,7 @@ async def test_a_candidate_that_is_late_is_told_when_it_comes(
     def late(end: CallIce, lines: tuple[str, ...]) -> None:
         adding.update(asyncio.ensure_future(told[end].add_line(line)) for line in lines)
 
-    with Silent() as address:
+    with Silent("127.0.0.2") as address:  # where none of the ends' own ports can take its place
         pass
     reflector = Reflector(1, *address, TAG, False)
     ends = [an_end(reflector, caller=n == 0, p2p=True, late=late) for n in range(2)]
