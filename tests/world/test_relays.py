@@ -61,11 +61,8 @@ async def test_by_reflectors_of_which_one_is_dead(version: str, outgoing: bool) 
         assert not one.counters["garbage"] + two.counters["garbage"]
 
 
-@pytest.mark.parametrize(
-    ("version", "outgoing"),
-    [("9.0.0", False), ("13.0.0", True)],
-    ids=["she calls-9.0.0", "we call-13.0.0"],
-)
+@pytest.mark.parametrize("version", ["8.0.0", "9.0.0", "12.0.0", "13.0.0"])
+@ROLES
 async def test_by_turn_with_a_dead_server_beside_it(
     version: str, outgoing: bool, tmp_path: Path
 ) -> None:
