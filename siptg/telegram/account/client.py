@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 import attrs
-from telethon import errors, events, helpers
+from telethon import events, helpers
 from telethon.tl import functions as fn
 from telethon.tl import types as tl
 
 from siptg.rtp.clock import MediaClock
 from siptg.telegram.account.calls import STALE_AFTER, CallDesk
-from siptg.telegram.account.health import AccountGone, Health, health_of
+from siptg.telegram.account.health import Health
 from siptg.telegram.account.pace import Priority, Rates
 from siptg.telegram.account.queue import Queue
 from siptg.telegram.account.session import Keeper, KeptSession
@@ -106,16 +106,7 @@ class Account:
         self._client.add_event_handler(self._update, events.Raw(api.UPDATES))
         self._client.add_event_handler(self._message, events.NewMessage(incoming=True))
         self._client.add_event_handler(self._call_note, events.Raw(tl.UpdateNewMessage))
-        try:
-            await self._client.connect()
-            (me,) = await self.ask(fn.users.GetUsersRequest([tl.InputUserSelf()]))
-        except (errors.AuthKeyNotFound, TelegramRefused) as error:
-            await self._client.disconnect()
-            word = error.text if isinstance(error, TelegramRefused) else "AUTH_KEY_NOT_FOUND"
-            health = health_of(word)
-            if health is None:
-                raise
-            raise AccountGone(health) from None
+        me = await self._watch.connect()
         # Telethon's own knowledge of it, which its updates need
         await self._client.is_user_authorized()
         await self._client.get_me()

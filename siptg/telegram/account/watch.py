@@ -8,9 +8,10 @@ import logging
 from typing import Any
 
 from telethon import errors
-from telethon.tl.functions import auth
+from telethon.tl.functions import auth, users
+from telethon.tl.types import InputUserSelf
 
-from siptg.telegram.account.health import READY, Health, health_of
+from siptg.telegram.account.health import READY, AccountGone, Health, health_of
 from siptg.telegram.account.telethon import ask
 from siptg.telegram.people import TelegramCause, TelegramRefused
 from siptg.telegram.refusals import refusal_of
@@ -46,6 +47,20 @@ class Watch:
             if refused.cause is TelegramCause.GONE:
                 self.end(refused.text)
             raise
+
+    async def connect(self) -> Any:
+        """Connect; Telethon's user that we are. AccountGone where Telegram knows us no more."""
+        try:
+            await self._client.connect()
+            (me,) = await self.ask(users.GetUsersRequest([InputUserSelf()]))
+        except (errors.AuthKeyNotFound, TelegramRefused) as error:
+            await self._client.disconnect()
+            word = error.text if isinstance(error, TelegramRefused) else "AUTH_KEY_NOT_FOUND"
+            health = health_of(word)
+            if health is None:
+                raise
+            raise AccountGone(health) from None
+        return me
 
     def start(self) -> None:
         """Signed in: from now on the end of the connection is the end of the account too."""

@@ -6,16 +6,15 @@ import asyncio
 from typing import Any, Self
 
 import attrs
-from telethon import errors, events
-from telethon.tl import functions as fn
+from telethon import events
 from telethon.tl import types as tl
 
-from siptg.telegram.account.health import AccountGone, Health, health_of
+from siptg.telegram.account.health import Health
 from siptg.telegram.account.queue import Queue
 from siptg.telegram.account.telethon import new_client, person_of
 from siptg.telegram.account.watch import Watch
 from siptg.telegram.chat.dc import ask_dc
-from siptg.telegram.people import Person, TelegramRefused
+from siptg.telegram.people import Person
 from siptg.telegram.settings import TelegramSettings
 
 KINDS = (
@@ -48,16 +47,7 @@ class Bot:
     async def __aenter__(self) -> Self:
         self._client.add_event_handler(self._update, events.Raw(KINDS))
         self._client.add_event_handler(self._message, events.NewMessage(incoming=True))
-        try:
-            await self._client.connect()
-            (me,) = await self.ask(fn.users.GetUsersRequest([tl.InputUserSelf()]))
-        except (errors.AuthKeyNotFound, TelegramRefused) as error:
-            await self._client.disconnect()
-            word = error.text if isinstance(error, TelegramRefused) else "AUTH_KEY_NOT_FOUND"
-            health = health_of(word)
-            if health is None:
-                raise
-            raise AccountGone(health) from None
+        me = await self._watch.connect()
         await self._client.is_user_authorized()
         self.me = person_of(me)
         self._watch.start()

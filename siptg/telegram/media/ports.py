@@ -42,6 +42,8 @@ class Port:
     number = 0
     wire: Wire | None = None
     """For the beat to empty."""
+    sendto: Callable[[bytes, Address], None]
+    """Each kind of port has its own."""
 
     def __init__(self, ice: Owner) -> None:
         self._ice = ice
@@ -59,9 +61,6 @@ class Port:
                 self.protocol.datagram_received(data, source)
             except BROKEN:
                 ice.garbage += 1
-
-    def sendto(self, data: bytes, address: Address) -> None:
-        raise NotImplementedError
 
     def get_extra_info(self, name: str) -> Any:
         return None
@@ -96,7 +95,7 @@ class HostPort(Port):
         sock = open_socket((address, 0))
         super().__init__(ice)
         self.wire = Wire(sock, self.take)
-        self.sendto = self.wire.send  # type: ignore[method-assign]  # no step between on the hot path
+        self.sendto = self.wire.send  # no step between on the hot path
         self.protocol.local_candidate = candidate("host", self.wire.address)
 
 

@@ -22,7 +22,7 @@ from tests.support.engines import End, both_hear, two_ends, until
 def frozen_out(end: End) -> None:
     """Nothing leaves it any more, as though its phone slept."""
     for port in end.media._path.connection._ports:
-        port.sendto = lambda data, address: None  # type: ignore[method-assign]
+        port.sendto = lambda data, address: None
 
 
 async def test_both_are_heard() -> None:
