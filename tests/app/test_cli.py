@@ -52,3 +52,10 @@ def test_a_store_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     assert (
         ran.returncode == 1 and "cannot be opened" in ran.stderr and "Traceback" not in ran.stderr
     )
+
+
+def test_who_asks_for_help_does_not_wait_for_codecs_and_engines() -> None:
+    slow = ("numpy", "av", "aiortc", "telethon", "sqlalchemy")
+    asked = f"import sys, siptg.app.cli; print(*set({slow!r}) & sys.modules.keys())"
+    said = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert said.stdout.split() == []

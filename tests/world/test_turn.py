@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,27 +14,12 @@ from siptg.rtp.clock import MediaClock
 from siptg.telegram.media.ice import CallIce
 from siptg.telegram.media.servers import RelayServer
 from tests.support.background import open_files
+from tests.support.paths import joined
 from tests.world.coturn import Coturn
 
 pytestmark = [pytest.mark.world, pytest.mark.netns]
 
 WITHIN = 10.0
-
-
-@contextlib.asynccontextmanager
-async def joined(*ends: CallIce) -> AsyncIterator[None]:
-    try:
-        await asyncio.gather(*(one.gather_candidates() for one in ends))
-        for one, other in (ends, ends[::-1]):
-            one.remote_username, one.remote_password = other.local_username, other.local_password
-            for line in other.lines():
-                assert await one.add_line(line)
-        async with asyncio.timeout(WITHIN):
-            await asyncio.gather(*(one.connect() for one in ends))
-        yield
-    finally:
-        for one in ends:
-            await one.close()
 
 
 def an_end(*servers: RelayServer, caller: bool = True, p2p: bool = False) -> CallIce:

@@ -14,7 +14,6 @@ from siptg.telegram.signalling.channel import Channel, Deliver, Emit, TimedChann
 from siptg.telegram.signalling.channels import ChannelNegotiation
 from siptg.telegram.signalling.cipher import SignallingCipher
 from siptg.telegram.signalling.negotiation import Negotiation
-from siptg.telegram.signalling.sdp import SdpNegotiation
 from siptg.telegram.signalling.simple import SimpleFraming
 from siptg.telegram.signalling.web import WebNegotiation
 
@@ -68,6 +67,9 @@ def _negotiation(caller: bool, ssrc: int, *, state_by_signalling: bool) -> Negot
 
 
 def _sdp(caller: bool, ssrc: int) -> Negotiation:
+    # here, because SDP knows all codecs and they load numpy: as above
+    from siptg.telegram.signalling.sdp import SdpNegotiation
+
     return SdpNegotiation(caller=caller, ssrc=ssrc)
 
 

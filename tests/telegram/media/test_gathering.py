@@ -20,6 +20,7 @@ from siptg.telegram.media.reflector import ReflectorPort
 from siptg.telegram.media.servers import Reflector, RelayServer
 from siptg.telegram.media.targets import MOST_PAIRS, MOST_REMOTE
 from tests.support.background import open_files
+from tests.support.paths import joined
 
 LOOPBACK = ("127.0.0.1",)
 TAG = bytes(range(1, 17))
@@ -83,23 +84,6 @@ def an_end(
         fixed_tags=fixed_tags,
         late=late,
     )
-
-
-@contextlib.asynccontextmanager
-async def joined(*ends: CallIce) -> AsyncIterator[None]:
-    """Two ends that know of each other and have a path."""
-    try:
-        await asyncio.gather(*(one.gather_candidates() for one in ends))
-        for one, other in (ends, ends[::-1]):
-            one.remote_username, one.remote_password = other.local_username, other.local_password
-            for line in other.lines():
-                assert await one.add_line(line)
-        async with asyncio.timeout(WITHIN):
-            await asyncio.gather(*(one.connect() for one in ends))
-        yield
-    finally:
-        for one in ends:
-            await one.close()
 
 
 async def hears(one: CallIce, other: CallIce, clock: MediaClock) -> None:
