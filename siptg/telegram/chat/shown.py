@@ -74,6 +74,8 @@ class Cards:
         self._ways = Ways()
         self._of: dict[int, LiveCard] = {}
         """Person → the live card in the chat with them."""
+        self._bot_user: tl.InputUser | None = None
+        """The bot as the phone account knows it; asked for once: Telegram is sparing with it."""
         self._sent: OrderedDict[bytes, asyncio.Future[Any]] = OrderedDict()
         """Token → the inline id, as soon as the bot hears it."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -132,6 +134,7 @@ class Cards:
                     body = await self._place_inline(bot, live)
                 except TelegramRefused as refused:
                     self.counters["card_failed"] += 1
+                    self._bot_user = None  # it may be another one by now
                     if refused.text in AGAIN and not last:
                         continue
                     self._ways.failed(chat, refused, now)
@@ -199,7 +202,7 @@ class Cards:
         self._sent[token] = told = asyncio.get_running_loop().create_future()
         while len(self._sent) > MOST_CARDS:
             self._sent.popitem(last=False)
-        peer, user = peer_of(live.person), tl.InputUser(bot.me.id, await self._bot_hash(bot))
+        peer, user = peer_of(live.person), await self._as_known(bot)
         query = fn.messages.GetInlineBotResultsRequest(user, peer, f"card {token.hex()}", "")
         try:
             async with asyncio.timeout(QUERY_WITHIN):
@@ -220,11 +223,14 @@ class Cards:
 
         return InlineBody(self._account, bot, message, told, markup, self.counters)
 
-    async def _bot_hash(self, bot: Bot) -> int:
+    async def _as_known(self, bot: Bot) -> tl.InputUser:
         """The bot as the phone account knows it: access hashes are each account's own."""
         if bot.me.username is None:
             raise TelegramRefused(TelegramCause.UNKNOWN, "BOT_INVALID")
-        return (await self._account.find(bot.me.username)).access_hash
+        if self._bot_user is None:
+            found = await self._account.find(bot.me.username)
+            self._bot_user = tl.InputUser(bot.me.id, found.access_hash)
+        return self._bot_user
 
     def _markup(self, live: LiveCard, card: Card) -> Any:
         """By Telethon's own builder: the types behind buttons change with Telegram's layers."""

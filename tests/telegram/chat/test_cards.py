@@ -245,3 +245,17 @@ async def test_data_that_no_button_of_ours_ever_had_is_answered_and_does_nothing
         pressing = asyncio.create_task(stage.ann.press(stage.chat, seen, "1"))
         await (await stage.pressed()).answer("1")
         assert await pressing == "1"
+
+
+async def test_the_bot_is_looked_up_once_for_all_cards() -> None:
+    async with scene() as stage:
+
+        def asked() -> int:
+            mine = [e for e in stage.lab.log if e.account == stage.us.first_name]
+            return [e.request for e in mine].count("ResolveUsernameRequest")
+
+        before = asked()
+        for n in range(3):
+            await stage.cards.show(stage.person, keypad(f"card {n}"))
+        await stage.sees("card 2")
+        assert asked() - before == 1
