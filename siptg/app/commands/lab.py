@@ -166,9 +166,9 @@ async def _serve(
 
 async def _run_product(path: Path, lab: Any, stack: contextlib.AsyncExitStack) -> None:
     """Signed in anew at each start: this lab forgets its sessions when it ends."""
+    from siptg.app.commands.shell import store_of
     from siptg.app.config import load
     from siptg.app.service import Service
-    from siptg.app.store import Seal, SqlStore
     from siptg.app.telegram_login import BOT, log_in
 
     config = load(path)
@@ -176,7 +176,7 @@ async def _run_product(path: Path, lab: Any, stack: contextlib.AsyncExitStack) -
     async def code() -> str:
         return str(lab.code_for(PHONE_NUMBER))
 
-    async with SqlStore(config.store.path, Seal.from_file(config.store.key_file)) as store:
+    async with store_of(config) as store:
         await store.keep_session(BOT, "")
         await log_in(config.telegram, store, PHONE_NUMBER, code)
     service = await stack.enter_async_context(Service(config))

@@ -51,7 +51,7 @@ def run(work: Coroutine[Any, Any, Any]) -> Any:
     from siptg.app.store import SealBroken, StoreError
     from siptg.app.telegram_login import NotLoggedIn
     from siptg.rtp.codecs.opus import LibopusMissing
-    from siptg.telegram.account.telethon import NotSignedIn
+    from siptg.telegram.account.health import AccountGone
     from siptg.telegram.lab.folder import NoLab
     from siptg.telegram.people import TelegramRefused
 
@@ -60,7 +60,7 @@ def run(work: Coroutine[Any, Any, Any]) -> Any:
         SealBroken,
         NoAnswer,
         NotLoggedIn,
-        NotSignedIn,
+        AccountGone,
         TelegramRefused,
         LibopusMissing,
         NoLab,

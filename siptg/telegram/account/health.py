@@ -6,8 +6,6 @@ import enum
 
 import attrs
 
-from siptg.telegram.account.telethon import NotSignedIn
-
 
 class AccountState(enum.Enum):
     """What `siptg accounts` shows. All but READY and UNREACHABLE stay until somebody acts."""
@@ -108,7 +106,7 @@ ENDS: dict[str, tuple[AccountState, str, str]] = {
 READY = Health(AccountState.READY)
 
 
-class AccountGone(NotSignedIn):
+class AccountGone(Exception):
     """The account cannot be used until somebody acts; `health` says what happened."""
 
     def __init__(self, health: Health) -> None:

@@ -23,10 +23,6 @@ GONE_WITHIN, STEP = 60.0, 1.0
 """Seconds that a request waits for the connection to come back; how often that is looked at."""
 
 
-class NotSignedIn(Exception):
-    """The session is not, or no more, good; the text says what to do."""
-
-
 MIGRATIONS = (errors.PhoneMigrateError, errors.NetworkMigrateError, errors.UserMigrateError)
 
 

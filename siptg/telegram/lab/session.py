@@ -44,10 +44,6 @@ class Sent:
     seq: int
     body: bytes
 
-    @property
-    def wants_ack(self) -> bool:
-        return bool(self.seq & 1)
-
 
 def packed(value: object) -> bytes:
     """A result as TL: an object, a bool, or a list of objects or numbers."""

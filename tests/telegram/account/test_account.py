@@ -10,7 +10,7 @@ import pytest
 from siptg.rtp.sounds.goertzel import Ear
 from siptg.rtp.sounds.tones import tone
 from siptg.telegram.account.client import Account
-from siptg.telegram.account.telethon import NotSignedIn
+from siptg.telegram.account.health import AccountGone
 from siptg.telegram.call import events
 from siptg.telegram.call.call import TelegramCall
 from siptg.telegram.call.times import CallTimes
@@ -159,7 +159,7 @@ async def test_a_session_that_telegram_forgot_is_said() -> None:
         session = await signed_in(lab, lab.add_user("Ann", "+100"))
         for entry in lab.keys.values():
             entry.account = None
-        with pytest.raises(NotSignedIn, match="siptg login"):
+        with pytest.raises(AccountGone, match="siptg login"):
             async with Account(settings(lab, session)):
                 pass
 

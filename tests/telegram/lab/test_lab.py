@@ -15,8 +15,9 @@ from telethon.tl import functions as fn
 from telethon.tl import types as tl
 
 from siptg.telegram.account.client import Account
+from siptg.telegram.account.health import AccountGone
 from siptg.telegram.account.sign_in import sign_in, sign_in_bot
-from siptg.telegram.account.telethon import NotSignedIn, new_client
+from siptg.telegram.account.telethon import new_client
 from siptg.telegram.lab import Lab
 from siptg.telegram.people import TelegramCause, TelegramRefused
 from siptg.telegram.settings import TelegramSettings
@@ -88,7 +89,7 @@ async def test_other_framings_are_understood(lab: Lab, framing: Any) -> None:
 async def test_an_unknown_key_is_said_and_the_account_asks_for_a_new_sign_in(lab: Lab) -> None:
     session = await signed_in(lab, user(lab, "Ann"))
     lab.keys.clear()
-    with pytest.raises(NotSignedIn, match="siptg login"):
+    with pytest.raises(AccountGone, match="siptg login"):
         async with Account(settings(lab, session)):
             pass
 
