@@ -15,6 +15,8 @@ from typing import Any, Self, cast
 from siptg.telegram.media.reflected import HELLO, TCP_FIRST, framed, unframed
 from siptg.telegram.media.servers import Reflector
 
+TRIES = 20
+"""Ports that are tried, where it may choose: one may be free for UDP and taken for TCP."""
 MOST_HOMES = 10_000
 MOST_STREAMS = 1_000
 MOST_UNSENT = 64 << 10
@@ -39,13 +41,31 @@ class LabReflector:
         self._streams: set[_Stream] = set()
 
     async def __aenter__(self) -> Self:
+        """OSError where the port is taken; of those that it may choose, one that is free for UDP
+        and for TCP.
+        """
+        for last in (*[False] * (TRIES - 1), True):
+            try:
+                await self._bind(*self._address)
+            except OSError:
+                if last or self._address[1]:
+                    raise
+            else:
+                break
+        self._address = self._udp.get_extra_info("sockname")[:2]
+        return self
+
+    async def _bind(self, host: str, port: int) -> None:
         loop = asyncio.get_running_loop()
         self._udp, _ = await loop.create_datagram_endpoint(
-            lambda: _Datagrams(self), local_addr=self._address
+            lambda: _Datagrams(self), local_addr=(host, port)
         )
-        self._address = self._udp.get_extra_info("sockname")[:2]
-        self._tcp = await loop.create_server(lambda: _Stream(self), *self._address)
-        return self
+        chosen = self._udp.get_extra_info("sockname")[1]
+        try:
+            self._tcp = await loop.create_server(lambda: _Stream(self), host, chosen)
+        except OSError:
+            self._udp.close()
+            raise
 
     async def __aexit__(self, *_: object) -> None:
         self._udp.close()

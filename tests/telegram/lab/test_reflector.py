@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
+from typing import Any
 
 import pytest
 
 from siptg.telegram.lab import reflector
 from siptg.telegram.lab.reflector import LabReflector
 from siptg.telegram.media.reflected import TCP_FIRST, framed, hello, keep_alive, packet
+from tests.support.background import open_files
 
 CALL, ONE, TWO = bytes(range(12)), b"1111", b"2222"
 
@@ -60,3 +63,26 @@ async def test_who_leaves_leaves_no_tag_behind() -> None:
         writer.close()
         while relay.homes:
             await asyncio.sleep(0.01)
+
+
+async def test_a_port_that_is_taken_for_tcp_is_passed_over_and_nothing_is_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loop, files = asyncio.get_running_loop(), open_files()
+    create, taken = loop.create_server, list[socket.socket]()
+
+    async def late(protocol: Any, host: str, port: int) -> asyncio.Server:
+        if len(taken) < 3:  # somebody was faster
+            taken.append(socket.create_server((host, port)))
+        return await create(protocol, host, port)
+
+    monkeypatch.setattr(loop, "create_server", late)
+    async with LabReflector() as relay:
+        assert relay.address[1] not in [sock.getsockname()[1] for sock in taken]
+        with pytest.raises(OSError, match="in use"):
+            async with LabReflector(*relay.address):
+                pass
+    for sock in taken:
+        sock.close()
+    await asyncio.sleep(0)
+    assert len(taken) == 3 and open_files() == files
