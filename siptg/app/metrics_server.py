@@ -23,9 +23,12 @@ Page = Callable[[str], tuple[str, bytes]]
 
 
 class MetricsServer:
-    """`async with MetricsServer("127.0.0.1:9464", metrics.page)`: answers GET /metrics."""
+    """`async with MetricsServer("127.0.0.1:9464", metrics.page)`: answers GET /metrics.
 
-    def __init__(self, listen: str, page: Page) -> None:
+    The page may be given later: until then the answer is 503.
+    """
+
+    def __init__(self, listen: str, page: Page | None = None) -> None:
         """`listen` is `host:port`; port 0 is any that is free."""
         self.page = page
         self.open: dict[_Visitor, asyncio.Transport] = {}
@@ -112,6 +115,8 @@ class _Visitor(asyncio.Protocol):
             self._say(405, "text/plain", b"GET it\n", request, allow="GET, HEAD")
         elif request.target.partition(b"?")[0] != b"/metrics":
             self._say(404, "text/plain", b"/metrics is all there is\n", request)
+        elif self._server.page is None:
+            self._say(503, "text/plain", b"siptg starts\n", request)
         else:
             wanted = [value for name, value in request.headers if name == b"accept"]
             try:

@@ -71,6 +71,8 @@ class Service:
     async def __aenter__(self) -> Self:
         """Everything on, in the order of need; what fails undoes what stands."""
         async with contextlib.AsyncExitStack() as stack:
+            if (listen := self.config.metrics.listen) is not None:
+                self.metrics = await stack.enter_async_context(MetricsServer(listen))
             seal = open_seal(self.config.store.key_file, self.config.store.path)
             self.store = await stack.enter_async_context(SqlStore(self.config.store.path, seal))
             self.clock = await stack.enter_async_context(MediaClock())
@@ -88,9 +90,9 @@ class Service:
             await self._meet_people()
             await stack.enter_async_context(self.lines)
             accounts = self._by_name(bot)
-            if (listen := self.config.metrics.listen) is not None:
+            if self.metrics is not None:
                 metrics = Metrics(accounts, self.cards, self.conversations, self.lines, self.clock)
-                self.metrics = await stack.enter_async_context(MetricsServer(listen, metrics.page))
+                self.metrics.page = metrics.page
             stack.push_async_callback(self._hang_up_all)
             self._stack = stack.pop_all()
         for work in (

@@ -22,9 +22,10 @@ from prometheus_client.parser import text_string_to_metric_families as prometheu
 from telethon.tl import functions as fn
 
 from siptg.app import backlog, metrics
-from siptg.app.config import Config, MetricsConfig
+from siptg.app.config import Config, MetricsConfig, StoreConfig, TelegramConfig
 from siptg.app.demo.stage import PHONE_NUMBER, Stage, stage
 from siptg.app.lines import Lines
+from siptg.app.metrics_server import MetricsServer
 from siptg.app.service import Service
 from siptg.app.telegram_login import AccountKeeper
 from siptg.rtp.clock import MediaClock
@@ -200,23 +201,28 @@ async def test_configured_rates_come_to_the_account_and_to_the_bot(tmp_path: Pat
             assert bot is not None and bot.queue.rates == rates
 
 
-async def test_a_port_that_is_taken_ends_the_start_and_leaves_nothing(tmp_path: Path) -> None:
-    async with house(tmp_path) as on:
-        assert on.service.metrics is not None
-        host, port = on.service.metrics.address
-        other = attrs.evolve(on.service.config, metrics=MetricsConfig(f"{host}:{port}"))
-        with pytest.raises(OSError, match=f"metrics.listen: {host}:{port} cannot be had"):
-            async with Service(other):
+async def test_a_port_that_is_taken_ends_the_start_before_anything_else(tmp_path: Path) -> None:
+    async with MetricsServer("127.0.0.1:0") as other:
+        taken = "{}:{}".format(*other.address)
+        store = StoreConfig(tmp_path / "siptg.db", tmp_path / "siptg.key")
+        config = Config(TelegramConfig(1, "x"), (), store, metrics=MetricsConfig(taken))
+        with pytest.raises(OSError, match=f"metrics.listen: {taken} cannot be had"):
+            async with Service(config):
                 pass
-        await settled(on)
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_nothing_of_it_is_in_the_librarys_own_registry_and_off_it_is_off(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with house(tmp_path) as on:
         assert (await scrape(on)).keys()
         assert b"siptg" not in prometheus_client.generate_latest()
+        server = on.service.metrics
+        assert server is not None and server.page is not None
+    monkeypatch.setattr(metrics, "FRESH", 0.0)
+    # who asks while it stops finds what is left, and no error in the log
+    assert b'siptg_lines{state="closed"} ' in server.page("")[1]
     async with stage(tmp_path / "off") as on:
         assert on.service.metrics is None
 

@@ -21,7 +21,8 @@ def page(accept: str) -> tuple[str, bytes]:
 
 
 @pytest_asyncio.fixture
-async def server() -> AsyncIterator[MetricsServer]:
+async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MetricsServer]:
+    monkeypatch.setattr(metrics_server, "WITHIN", 600.0)  # nothing but its own test waits for it
     async with MetricsServer("127.0.0.1:0", page) as server:
         yield server
 
@@ -30,11 +31,12 @@ async def say(server: MetricsServer, *parts: bytes) -> tuple[int, dict[str, str]
     """Status, headers and body of the answer to these bytes; 0 where there was none."""
     reader, writer = await asyncio.open_connection(*server.address)
     try:
-        for part in parts:
-            writer.write(part)
-            await writer.drain()
-            await asyncio.sleep(0)
-        answer = await reader.read()
+        async with asyncio.timeout(10):
+            for part in parts:
+                writer.write(part)
+                await writer.drain()
+                await asyncio.sleep(0)
+            answer = await reader.read()
     except ConnectionError:
         return 0, {}, b""
     finally:
@@ -48,8 +50,7 @@ async def say(server: MetricsServer, *parts: bytes) -> tuple[int, dict[str, str]
 
 
 async def is_well(server: MetricsServer) -> bool:
-    async with asyncio.timeout(5):
-        return (await say(server, ASK))[0] == 200
+    return (await say(server, ASK))[0] == 200
 
 
 async def test_the_page_is_given_with_its_kind_for_what_is_accepted(server: MetricsServer) -> None:
@@ -86,6 +87,13 @@ async def test_anything_else_is_refused_by_its_number(
 ) -> None:
     assert (await say(server, asked))[0] == status
     assert await is_well(server)
+
+
+async def test_before_there_is_a_page_it_says_so() -> None:
+    async with MetricsServer("127.0.0.1:0") as server:
+        assert (await say(server, ASK))[0] == 503
+        server.page = page
+        assert await is_well(server)
 
 
 async def test_a_header_without_end_is_refused_and_not_kept(server: MetricsServer) -> None:
