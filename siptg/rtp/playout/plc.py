@@ -19,6 +19,8 @@ CLEAR = 0.9
 """So much alike is a tone or a vowel. Its repetition is heard then, also where the codec could make
 something up: SILK takes a steady tone for noise. By PESQ talk with 5 % and 10 % of loss is as good
 so, or a few hundredths better, in SILK and in CELT."""
+JOINT, LONGEST_JOINT = 0.004, 0.01
+"""Seconds of cross-fade back into real sound, more after a longer gap."""
 
 
 class Concealment:
