@@ -75,6 +75,11 @@ class Port:
         else:
             ice.garbage += 1
 
+    @property
+    def here(self) -> str:
+        """The address of ours that it sends from."""
+        return self.wire.address[0] if self.wire is not None else ""
+
     def get_extra_info(self, name: str) -> Any:
         return None
 
@@ -144,3 +149,9 @@ def local_address(server: Address) -> str:
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         probe.connect(server)
         return str(probe.getsockname()[0])
+
+
+def local_end(stream: Any) -> str:
+    """Our address of a TCP connection; "" once it is gone."""
+    name = stream.get_extra_info("sockname") if stream is not None else None
+    return str(name[0]) if name else ""
