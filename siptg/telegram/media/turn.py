@@ -40,7 +40,7 @@ HIDDEN = {4: ("0.0.0.0", 9), 6: ("::", 9)}
 FAMILIES = 0, 2 << 24, 1 << 24
 """What is asked for until a server has it (440: it has not): nothing, which means IPv4 and is known
 to old servers; IPv6; IPv4 where the server's custom is another (RFC 8656 §7.1, §18.8)."""
-NO_SUCH_FAMILY, MISMATCH = 440, 437
+BAD_REQUEST, MISMATCH, NO_SUCH_FAMILY = 400, 437, 440
 TRIES = 2
 """Sockets for one allocation: an old one of somebody else's may live at the first (§7.4)."""
 
@@ -143,7 +143,7 @@ class TurnPort(Port):
         now = time.time()
         if now > client.channel_refresh_at[channel]:
             client.channel_refresh_at[channel] = now + BIND_EVERY
-            self._do(client.channel_bind(channel, address), address)
+            self._do(client.channel_bind(channel, address), address, again=True)
         client._send(_CHANNEL.pack(channel, len(data)) + data)
 
     def datagram_received(self, data: bytes, address: Address) -> None:
@@ -174,12 +174,16 @@ class TurnPort(Port):
         else:
             self._do(self._client.send_data(data, address), address)
 
-    def _do(self, work: Any, address: Address) -> None:
+    def _do(self, work: Any, address: Address, *, again: bool = False) -> None:
+        """`again`: the server has agreed to the same before."""
+
         async def done() -> None:
             try:
                 await work
             except TransactionFailed as refused:
-                if refused.response.error_code == MISMATCH:
+                code = refused.response.error_code
+                # coturn says 400 where RFC 8656 §5 says 437
+                if code == MISMATCH or (again and code == BAD_REQUEST):
                     log.info("! TURN: the server no longer knows us: %s", refused)
                     self._leg.abort()
                     return
