@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import socket
 import subprocess
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import attrs
 import pytest
 from aioice.turn import TurnClientMixin
 
-from siptg.rtp.wire import Address
 from siptg.telegram.media import watch
 from siptg.telegram.media.ice import CallIce
 from siptg.telegram.media.turn import TurnPort
@@ -23,6 +20,7 @@ from tests.support.engines import until as comes
 from tests.support.paths import joined
 from tests.world.coturn import Coturn
 from tests.world.namespace import ADDRESSES
+from tests.world.nat import Nat
 from tests.world.test_relays import begun
 from tests.world.test_telegram import scene, they_talk
 from tests.world.test_turn import an_end, hears, until
@@ -168,49 +166,6 @@ async def test_a_nonce_that_goes_stale_in_mid_call_is_renewed(
         await until(lambda: coturn.freed == 2, coturn.log)
 
 
-class Nat:
-    """Stands before a server of UDP, and has a port for each client until it forgets them."""
-
-    def __init__(self, server: Address) -> None:
-        self._server = server
-        self._outside: dict[Address, socket.socket] = {}
-
-    async def __aenter__(self) -> Self:
-        self._loop = asyncio.get_running_loop()
-        self._inside = self._bound(self._from_inside)
-        self.address: Address = self._inside.getsockname()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self.forget()
-        self._close(self._inside)
-
-    def forget(self) -> None:
-        for sock in self._outside.values():
-            self._close(sock)
-        self._outside.clear()
-
-    def _bound(self, readable: Callable[[], None]) -> socket.socket:
-        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        sock.setblocking(False)
-        sock.bind((THERE, 0))
-        self._loop.add_reader(sock, readable)
-        return sock
-
-    def _close(self, sock: socket.socket) -> None:
-        self._loop.remove_reader(sock)
-        sock.close()
-
-    def _from_inside(self) -> None:
-        data, client = self._inside.recvfrom(2048)
-        if client not in self._outside:
-            self._outside[client] = self._bound(lambda: self._from_outside(client))
-        self._outside[client].sendto(data, self._server)
-
-    def _from_outside(self, client: Address) -> None:
-        self._inside.sendto(self._outside[client].recv(2048), client)
-
-
 @pytest.mark.parametrize("by", ["refreshing", "binding"])
 async def test_a_server_that_no_longer_knows_our_address_is_asked_anew(
     by: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -218,7 +173,7 @@ async def test_a_server_that_no_longer_knows_our_address_is_asked_anew(
     """437, or 400 of coturn: the port that a NAT gave us is another. Nobody waits for silence."""
     if by == "refreshing":
         refreshes_soon(monkeypatch)
-    async with Coturn(tmp_path) as coturn, Nat((coturn.host, coturn.port)) as nat:
+    async with Coturn(tmp_path) as coturn, Nat((coturn.host, coturn.port), THERE) as nat:
         behind = attrs.evolve(coturn.server(), host=nat.address[0], port=nat.address[1])
         async with two_ends(talking=True, relays=[behind]) as ends:
             await both_hear(*ends)

@@ -13,6 +13,7 @@ from siptg.telegram.media.servers import RelayServer
 from tests.support.paths import joined
 from tests.world.coturn import Coturn
 from tests.world.namespace import ADDRESSES, SIX, take_ipv6
+from tests.world.nat import Nat
 from tests.world.test_turn import an_end, hears, until
 
 pytestmark = [pytest.mark.world, pytest.mark.netns]
@@ -117,3 +118,23 @@ async def test_direct_paths_over_ipv6_alone() -> None:
         assert sorted(hosts(ends[0])) == sorted(SIX)
         await hears(*ends)
         await hears(*ends[::-1])
+
+
+@pytest.mark.parametrize("family", ["IPv4", "IPv6"])
+async def test_where_a_server_sees_us_is_a_candidate_of_either_family(
+    family: str, tmp_path: Path
+) -> None:
+    take_ipv6()
+    here, there = SIX if family == "IPv6" else ADDRESSES
+    async with Coturn(tmp_path, here) as coturn, Nat((here, coturn.port), there) as nat:
+        stun = RelayServer(*nat.address, False, True, "", "")
+        end = an_end(stun, p2p=True)
+        await end.gather_candidates()
+        await until(lambda: len(end.lines()) == 6)
+        seen = {
+            (part[4], int(part[5]))
+            for part in (line.split() for line in end.lines())
+            if part[7] == "srflx"
+        }
+        assert seen == nat.outside and len(seen) == 2
+        await end.close()

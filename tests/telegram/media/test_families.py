@@ -8,17 +8,18 @@ import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
+import attrs
 import pytest
 from aioice import stun
 
 from siptg.rtp.clock import MediaClock
 from siptg.rtp.wire import Address
 from siptg.telegram.lab.reflector import LabReflector
-from siptg.telegram.media import gathering
+from siptg.telegram.media import gathering, watch
 from siptg.telegram.media.gathering import resolved
 from siptg.telegram.media.ice import CallIce
 from siptg.telegram.media.servers import Reflector, RelayServer
-from tests.support.engines import both_hear, two_ends
+from tests.support.engines import both_hear, two_ends, until
 from tests.support.paths import joined
 
 TAG = bytes(range(1, 17))
@@ -169,6 +170,18 @@ async def test_two_ends_hear_each_other_by_a_reflector_at_ipv6(ours: str, theirs
             assert {port.here for end in ends for port in end._ports} == {"::1"}
 
 
+async def test_one_end_reaches_a_reflector_by_ipv4_and_the_other_by_ipv6() -> None:
+    async with LabReflector("::") as relay, MediaClock() as clock:
+        port = relay.address[1]
+        ends = [
+            an_end(Reflector(7, host, port, TAG, False), caller=n == 0)
+            for n, host in enumerate(("127.0.0.1", "::1"))
+        ]
+        async with joined(*ends):
+            await hears(ends[0], ends[1], clock)
+            await hears(ends[1], ends[0], clock)
+
+
 async def test_of_both_families_of_a_reflector_who_has_fixed_tags_uses_the_one_that_answers(
     monkeypatch: pytest.MonkeyPatch, silent: Address
 ) -> None:
@@ -193,3 +206,29 @@ async def test_a_call_over_ipv6_alone_is_heard_and_restarts() -> None:
                 await asyncio.sleep(0.01)
         await both_hear(a, b)
         assert a.media._path.connection._nominated[1].remote_addr[0] == "::1"
+
+
+@pytest.mark.parametrize("tcp", [False, True], ids=["UDP", "TCP"])
+async def test_the_reflector_that_is_used_dies_and_another_takes_over_in_the_same_session(
+    tcp: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stream says that it is lost; where none does, a call restarts for silence."""
+    monkeypatch.setattr(watch, "SILENT_AFTER", 1.5)
+    async with contextlib.AsyncExitStack() as stack:
+        relays = {}
+        for number in (1, 2):
+            one = await stack.enter_async_context(LabReflector("::1"))
+            relays[number] = one, one.seen_by(number, tcp=tcp, tag=TAG)
+        known = [reflector for _, reflector in relays.values()]
+        async with two_ends(talking=True, relays=known) as ends:
+            await both_hear(*ends)
+            for end in ends:
+                if not tcp:
+                    end.media._events = attrs.evolve(end.media._events, silent=end.media.restart)
+            using = ends[0].media._path.connection._nominated[1].protocol.transport
+            dead, _ = relays.pop(using.number)  # type: ignore[attr-defined]
+            before = [end.media._path.connection for end in ends]
+            await dead.__aexit__()
+            await until(lambda: all(e.media._path.connection not in before for e in ends), 15)
+            await both_hear(*ends)
+            assert not any("closed" in end.told for end in ends)
