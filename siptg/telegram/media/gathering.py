@@ -10,7 +10,7 @@ import asyncio
 import ipaddress
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from aioice import stun
@@ -30,14 +30,14 @@ MOMENT = 0.2
 """Seconds that servers have before the call is told of what there is."""
 WITHIN = 5.0
 """Seconds after which a server counts as dead."""
-FAMILY_WITHIN = 1.0
-"""Seconds for one address of a server before its next one is tried instead: a machine may believe
+HEAD_START = 1.0
+"""Seconds for one address of a server before its next one is tried as well: a machine may believe
 in a route of IPv6, or of IPv4, that leads nowhere."""
 MOST_SERVERS = 16
 """Servers of a kind that are asked."""
 
 S = TypeVar("S")
-T = TypeVar("T")
+P = TypeVar("P", bound=Port)
 Found = Callable[[Candidate, Port | None], None]
 
 
@@ -124,7 +124,7 @@ class Gathering:
             if len(server.tag) != 16:
                 continue
             if self._tag is not None and ways and ways[-1][0] == number:
-                ways[-1][1].append(server)  # beside each other these would be two of the same tag
+                ways[-1][1].append(server)  # two sockets of one tag: but one of them is kept
             else:
                 ways.append((number, [server]))
         for number, servers in ways:
@@ -202,16 +202,29 @@ class Gathering:
         return next((a for a in self._chosen or () if (":" in a) == six), None)
 
 
-async def first_of(work: Callable[[S], Awaitable[T]], places: Sequence[S]) -> T:
-    """What the first place brings that brings anything in its time; the last has all the time."""
-    *others, last = places
-    for place in others:
-        try:
-            async with asyncio.timeout(FAMILY_WITHIN):
-                return await work(place)
-        except (stun.TransactionError, OSError, *BROKEN) as error:  # a time-out is one as well
-            log.debug("! %s is of no use: %s", place, str(error) or "no answer")
-    return await work(last)
+async def first_of(work: Callable[[S], Coroutine[Any, Any, P]], places: Sequence[S]) -> P:
+    """The port that is had first. Each place has a head start before the next one is tried too, and
+    none is left open but that one; where there is none, what the last one raised.
+    """
+    waiting, going, won = list(places), set[asyncio.Task[P]](), list[P]()
+    try:
+        while not won:
+            if waiting:
+                going.add(asyncio.create_task(work(waiting.pop(0))))
+            wait = HEAD_START if waiting else None
+            done, going = await asyncio.wait(
+                going, timeout=wait, return_when=asyncio.FIRST_COMPLETED
+            )
+            won += [task.result() for task in done if task.exception() is None]
+            if done and not (won or waiting or going):
+                return done.pop().result()  # raises
+    finally:
+        for task in going:
+            task.cancel()
+        late = await asyncio.gather(*going, return_exceptions=True)
+        for port in (*won[1:], *(one for one in late if not isinstance(one, BaseException))):
+            port.close()
+    return won[0]
 
 
 async def resolved(host: str, port: int, kind: socket.SocketKind) -> list[Address]:

@@ -68,7 +68,7 @@ async def test_of_both_addresses_of_one_server_whichever_works_carries_the_call(
     switches: str, works: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At the other one somebody listens who says nothing."""
-    monkeypatch.setattr(gathering, "FAMILY_WITHIN", 0.05)
+    monkeypatch.setattr(gathering, "HEAD_START", 0.05)
     live, dead = ("127.0.0.1", "::1") if works == "IPv4" else ("::1", "127.0.0.1")
     family = socket.AF_INET6 if ":" in dead else socket.AF_INET
     async with LabReflector(live) as relay, two() as stage:

@@ -16,7 +16,7 @@ from siptg.rtp.clock import MediaClock
 from siptg.rtp.wire import Address
 from siptg.telegram.lab.reflector import LabReflector
 from siptg.telegram.media import gathering, watch
-from siptg.telegram.media.gathering import resolved
+from siptg.telegram.media.gathering import first_of, resolved
 from siptg.telegram.media.ice import CallIce
 from siptg.telegram.media.servers import Reflector, RelayServer
 from tests.support.engines import both_hear, two_ends, until
@@ -133,7 +133,7 @@ async def test_of_a_name_one_address_of_each_family_is_had_in_the_order_of_the_s
 async def test_a_turn_server_whose_first_address_is_dead_is_reached_at_its_second(
     names: dict[str, list[str]], monkeypatch: pytest.MonkeyPatch, silent: Address
 ) -> None:
-    monkeypatch.setattr(gathering, "FAMILY_WITHIN", 0.01)
+    monkeypatch.setattr(gathering, "HEAD_START", 0.01)
     names["turn.invalid"] = [silent[0], "::1"]
     asked = asyncio.Event()
 
@@ -151,6 +151,77 @@ async def test_a_turn_server_whose_first_address_is_dead_is_reached_at_its_secon
     await asyncio.gather(going, return_exceptions=True)
     await end.close()
     turn.close()
+
+
+class Place:
+    """Somewhere a port might be had, once `answers` is set; "refuses" and "dead" never give one."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.answers = name, asyncio.Event()
+        self.asked = self.closed = self.cancelled = False
+
+    async def ask(self) -> Any:
+        self.asked = True
+        if self.name == "refuses":
+            raise ConnectionRefusedError(self.name)
+        try:
+            await self.answers.wait()
+        except asyncio.CancelledError:
+            self.cancelled = True
+            raise
+        return self
+
+    def close(self) -> None:
+        self.closed = True
+
+
+async def race(*places: Place) -> Any:
+    return await asyncio.wait_for(first_of(Place.ask, places), WITHIN)
+
+
+async def test_a_slow_address_is_waited_for_though_the_next_one_is_tried_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gathering, "HEAD_START", 0.01)
+    slow, dead = Place("slow"), Place("dead")
+    going = asyncio.create_task(race(slow, dead))
+    await until(lambda: dead.asked)
+    slow.answers.set()
+    assert await going is slow and dead.cancelled and not slow.closed
+
+
+async def test_an_address_that_refuses_is_not_waited_for() -> None:
+    quick = Place("quick")
+    quick.answers.set()
+    assert await race(Place("refuses"), quick) is quick
+
+
+async def test_an_address_that_answers_at_once_is_the_only_one_asked() -> None:
+    quick, other = Place("quick"), Place("other")
+    quick.answers.set()
+    assert await race(quick, other) is quick and not other.asked
+
+
+async def test_of_two_that_answer_together_one_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gathering, "HEAD_START", 0.01)
+    both = Place("one"), Place("other")
+    going = asyncio.create_task(race(*both))
+    await until(lambda: both[1].asked)
+    for place in both:
+        place.answers.set()
+    won = await going
+    assert [place.closed for place in both] == [won is not place for place in both]
+
+
+async def test_where_all_refuse_that_is_said_and_who_gives_up_leaves_nothing_going() -> None:
+    with pytest.raises(ConnectionRefusedError):
+        await race(Place("refuses"), Place("refuses"))
+    dead = Place("dead")
+    going = asyncio.create_task(race(Place("refuses"), dead))
+    await until(lambda: dead.asked)
+    going.cancel()
+    await asyncio.gather(going, return_exceptions=True)
+    assert dead.cancelled
 
 
 @pytest.mark.parametrize("theirs", ["udp", "tcp"])
@@ -185,8 +256,8 @@ async def test_one_end_reaches_a_reflector_by_ipv4_and_the_other_by_ipv6() -> No
 async def test_of_both_families_of_a_reflector_who_has_fixed_tags_uses_the_one_that_answers(
     monkeypatch: pytest.MonkeyPatch, silent: Address
 ) -> None:
-    """Beside each other they would be two of one tag: they are tried one after the other."""
-    monkeypatch.setattr(gathering, "FAMILY_WITHIN", 0.05)
+    """Both at once would be two of one tag."""
+    monkeypatch.setattr(gathering, "HEAD_START", 0.05)
     async with LabReflector("::1") as relay, MediaClock() as clock:
         both = Reflector(7, *silent, TAG, False), relay.seen_by(7, tag=TAG)
         ends = [an_end(*both, caller=n == 0, fixed_tags=True) for n in range(2)]
