@@ -78,6 +78,25 @@ def _hosts(path: Any) -> set[str]:
     return {pair.local_addr[0], pair.remote_addr[0]}
 
 
+@pytest.mark.parametrize("way", ["udp", "tcp"])
+async def test_the_only_relay_is_started_anew_and_the_same_session_goes_on(
+    way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "SILENT_AFTER", 1.5)
+    async with (
+        Coturn(tmp_path) as coturn,
+        two_ends(talking=True, relays=[coturn.server(way)]) as ends,
+    ):
+        await both_hear(*ends)
+        restarts_on_silence(*ends)
+        before = [end.media._path.connection for end in ends]
+        await coturn.__aexit__()
+        await coturn.__aenter__()  # it knows nothing of what it gave
+        await comes(lambda: all(e.media._path.connection not in before for e in ends), 20)
+        await both_hear(*ends)
+        assert "closed" not in ends[0].told + ends[1].told
+
+
 async def test_the_relay_of_a_call_with_ntgcalls_dies(tmp_path: Path) -> None:
     async with two_servers(tmp_path) as coturns, scene(versions=("9.0.0",)) as stage:
         stage.lab.calls.p2p_allowed = False
