@@ -11,6 +11,7 @@ import attrs
 from telethon.tl import types as tl
 
 from siptg.telegram.lab.accounts import LabAccount
+from siptg.telegram.lab.resends import Resends
 from siptg.telegram.lab.session import Sent, Session
 from siptg.telegram.lab.wire import Wire
 
@@ -47,6 +48,8 @@ class Link:
     _out: list[Sent] = attrs.field(factory=list)
     _acks: dict[int, None] = attrs.field(factory=dict)
     _due: bool = False
+    _resends: Resends = attrs.Factory(lambda self: Resends(self.lab.patience), takes_self=True)
+    _timer: asyncio.TimerHandle | None = None
 
     @property
     def me(self) -> LabAccount:
@@ -96,6 +99,14 @@ class Link:
             account.links.append(self)
         self.lab.keys[self.session.key_id].account = account
 
+    def close(self) -> None:
+        """The connection is over, or speaks for another session; its own waits for the next."""
+        self.detach()
+        if self._timer is not None:
+            self._timer.cancel()
+        if self.session.link is self:
+            self.session.link = None
+
     def detach(self) -> None:
         if self.account is not None and self in self.account.links:
             self.account.links.remove(self)
@@ -138,3 +149,23 @@ class Link:
         for at in range(0, len(out), MOST_TOGETHER):
             whole = self.session.together(out[at : at + MOST_TOGETHER], now)
             self.lab.faults.deliver(self, self.seal(self.session, whole))
+        self._wait_for_acks(out)
+
+    def _wait_for_acks(self, sent: list[Sent]) -> None:
+        if self.session.link is not self:
+            return
+        loop = asyncio.get_running_loop()
+        for message in sent:
+            if message.id in self.session.unacked:
+                self._resends.went(message.id, loop.time())
+        if self._timer is None and (at := self._resends.next) is not None:
+            self._timer = loop.call_at(at, self._send_again)
+
+    def _send_again(self) -> None:
+        self._timer, unacked = None, self.session.unacked
+        if self.session.link is not self:
+            return
+        for number in self._resends.due(unacked, asyncio.get_running_loop().time()):
+            self.lab.counters["sent_again"] += 1
+            self.send(unacked[number])
+        self._soon()  # it sets the timer again

@@ -45,6 +45,7 @@ from siptg.telegram.lab.logins import SignIns
 from siptg.telegram.lab.password import Password
 from siptg.telegram.lab.reading import MALFORMED
 from siptg.telegram.lab.records import LogEntry
+from siptg.telegram.lab.resends import Patience
 from siptg.telegram.lab.salts import PERIOD, Salts
 from siptg.telegram.lab.session import Session
 from siptg.telegram.lab.wire import Wire
@@ -92,8 +93,8 @@ class KeyEntry:
 class Lab:
     """`async with Lab() as lab`: add people, give clients `lab.server`. All state is in memory.
 
-    Simpler than Telegram: one data centre unless others are opened; private chats only; messages of
-    a session are sent again when the client returns or asks, not by time; no temporary keys.
+    Simpler than Telegram: one data centre unless others are opened; private chats only; no
+    temporary keys.
     """
 
     def __init__(
@@ -111,6 +112,8 @@ class Lab:
         self.files, self.dcs, self.sign_ins = Files(), DataCentres(), SignIns()
         self.faults, self.limits = Faults(self), Limits()
         self.most_links = MOST_LINKS
+        self.patience = Patience()
+        """How long acknowledgements are waited for."""
         self.clock_ahead = 0.0
         """Seconds by which the lab's clock differs from this machine's."""
         self.salt_seconds = PERIOD
