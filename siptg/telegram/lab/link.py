@@ -11,6 +11,7 @@ import attrs
 from telethon.tl import types as tl
 
 from siptg.telegram.lab.accounts import LabAccount
+from siptg.telegram.lab.mentions import mentioned
 from siptg.telegram.lab.resends import Resends
 from siptg.telegram.lab.session import Sent, Session
 from siptg.telegram.lab.wire import Wire
@@ -113,24 +114,29 @@ class Link:
         self.account = None
 
     def find(self, peer: Any) -> LabAccount:
-        """The account behind an input peer or user; its access hash must be the one that this
-        account was given. Bots may leave it out, as at Telegram, for whom they have met.
+        """The account behind an input peer or user, which this account has met from now on.
+
+        The access hash must be the one that this account was given, and not that of a "min" user:
+        those are found by the message that they were seen in. Bots may leave it out, as at
+        Telegram, for whom they have met.
         """
         if isinstance(peer, tl.InputPeerSelf | tl.InputUserSelf):
             return self.me
         found, me = self.lab.accounts.get(getattr(peer, "user_id", 0)), self.me
+        user = isinstance(peer, tl.InputUser | tl.InputUserFromMessage)
+        wrong = Refused(400, "USER_ID_INVALID" if user else "PEER_ID_INVALID")
         if isinstance(peer, tl.InputPeerUserFromMessage | tl.InputUserFromMessage):
-            stored = self.lab.chats.messages.get(peer.msg_id)
-            if found is None or stored is None or me.id not in stored.copies:
+            message = self.lab.chats.seen(me, peer.msg_id)
+            if message is None or message.peer_id.user_id != self.find(peer.peer).id:
                 raise Refused(400, "MSG_ID_INVALID")
-            if found not in (stored.sender, stored.to, stored.via):
-                raise Refused(400, "PEER_ID_INVALID")
-            return found
-        given = getattr(peer, "access_hash", None)
-        if found is None or given is None:
-            raise Refused(400, "PEER_ID_INVALID")
-        if given != found.hash_for(me) and not (me.is_bot and given == 0):
-            raise Refused(400, "PEER_ID_INVALID")
+            if found is None or found.id not in mentioned(message):
+                raise wrong
+        else:
+            given = getattr(peer, "access_hash", None)
+            by_id = me.is_bot and given == 0 and found is not None and found.id in me.met
+            if found is None or given is None or (given != found.hash_for(me) and not by_id):
+                raise wrong
+        me.met.add(found.id)
         return found
 
     def _soon(self) -> None:

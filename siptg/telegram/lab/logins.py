@@ -75,7 +75,6 @@ class SignIns:
     ended: dict[bytes, str] = attrs.field(factory=dict)
     """By key: why its session is over."""
     banned: set[int] = attrs.field(factory=set)
-    privacy: dict[tuple[int, type], list[Any]] = attrs.field(factory=dict)
 
     def let_in(self, link: Link, account: LabAccount) -> tl.auth.Authorization:
         """Signed in from here on."""

@@ -26,7 +26,9 @@ from siptg.telegram.lab import (  # noqa: F401  (they register handlers)
     dcs,
     devices,
     files,
+    forwards,
     inline,
+    privacy,
     sign_in,
     updates,
 )

@@ -150,7 +150,7 @@ async def test_privacy_of_calls_is_one_fact(lab: Lab) -> None:
             key = tl.InputPrivacyKeyPhoneCall()
             await account.ask(fn.account.SetPrivacyRequest(key, [rule]))
             assert (await guest.privacy()).calls is who
-            assert ann(lab).calls_forbidden is (who is not Who.EVERYBODY)
+            assert ann(lab).calls_forbidden is (who is Who.NOBODY)
         ann(lab).calls_forbidden = True
         assert (await guest.privacy()).calls is Who.NOBODY
     assert theirs
