@@ -23,6 +23,7 @@ from telethon.tl.tlobject import TLObject
 from siptg.telegram.lab import (  # noqa: F401  (they register handlers)
     calls,
     chats,
+    contacts,
     dcs,
     devices,
     files,
