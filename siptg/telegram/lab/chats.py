@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import OrderedDict
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -42,7 +40,12 @@ class Chats:
     """By the number of either copy."""
     sent: OrderedDict[tuple[int, int], tl.Updates] = attrs.field(factory=OrderedDict)
     """(sender, random_id): what was sent twice is one message."""
-    numbers: Iterator[int] = attrs.field(factory=lambda: itertools.count(1))
+    newest: int = 0
+    """The number that was given out last."""
+
+    def next_number(self) -> int:
+        self.newest += 1
+        return self.newest
 
     def seen(self, owner: LabAccount, number: int) -> Any:
         """A message as its owner has it; None where it is not theirs."""
@@ -76,7 +79,7 @@ def deliver(
     updates: dict[int, Any] = {}
     for owner, other in ((sender, to), (to, sender)):
         message = tl.Message(
-            next(chats.numbers),
+            chats.next_number(),
             tl.PeerUser(other.id),
             datetime.now(UTC),
             text,
@@ -123,7 +126,7 @@ def note_call(
     stored = Stored(caller, callee, None, {})
     for owner, other in ((caller, callee), (callee, caller)):
         message = tl.MessageService(
-            next(chats.numbers),
+            chats.next_number(),
             tl.PeerUser(other.id),
             datetime.now(UTC),
             action=tl.MessageActionPhoneCall(call, reason=reason, duration=seconds or None),

@@ -94,7 +94,8 @@ class KeyEntry:
 
 
 class Lab:
-    """`async with Lab() as lab`: add people, give clients `lab.server`. All state is in memory.
+    """`async with Lab() as lab`: add people, give clients `lab.server`. All state is in memory;
+    `folder.py` keeps on disk who has an account and is signed in, but no messages and no calls.
 
     Simpler than Telegram: one data centre unless others are opened; private chats only; no
     temporary keys.
@@ -122,7 +123,7 @@ class Lab:
         self.salt_seconds = PERIOD
         """How long a salt of keys that are made from now on is the current one."""
         self._host = host
-        self._ids = itertools.count(1001)
+        self.ids = itertools.count(1001)
         self._key = key or generate_private_key(65537, 2048)
         self._server: asyncio.Server | None = None
         self._address: tuple[str, int] = (host, port)
@@ -167,7 +168,7 @@ class Lab:
         return Server(DC, *self._address, public.decode())
 
     def add_user(self, name: str, phone: str, username: str | None = None) -> LabAccount:
-        return self._add(LabAccount(next(self._ids), name, phone.lstrip("+"), username))
+        return self._add(LabAccount(next(self.ids), name, phone.lstrip("+"), username))
 
     def add_bot(self, name: str, username: str, token: str) -> LabAccount:
         return self._add(LabAccount(int(token.partition(":")[0]), name, "", username, token))
