@@ -50,7 +50,8 @@ cut NAME in|out N    cut somebody's connections after N more bytes from or to th
 delay NAME SECONDS   hold up whatever goes to somebody
 double NAME N        send the next N packets to somebody twice
 reorder NAME N       hold the next N packets to somebody, then send the newest first
-clear NAME           end delay, double and reorder
+acks NAME N          lose the next N acknowledgements of somebody's clients
+clear NAME           end delay, double, reorder and acks
 privacy NAME on|off  on: nobody may call somebody
 unregister NAME      somebody's keys are nobody's any more: AUTH_KEY_UNREGISTERED
 inline NAME on|off   whether a bot takes inline queries
@@ -280,6 +281,8 @@ class Console:
                 self._lab.faults.delay(self._account(name), float(seconds))
             case ["double" | "reorder" as fault, name, count]:
                 getattr(self._lab.faults, fault)(self._account(name), int(count))
+            case ["acks", name, count]:
+                self._lab.faults.lose_acks(self._account(name), int(count))
             case ["clear" | "unregister" as fault, name]:
                 getattr(self._lab.faults, fault)(self._account(name))
             case ["pbx", "call", name] if self.pbx is not None:

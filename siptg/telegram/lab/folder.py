@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,6 +25,8 @@ from siptg.telegram.lab.kept import kept_of, restore
 from siptg.telegram.lab.logins import test_code
 from siptg.telegram.lab.server import Lab
 from siptg.telegram.server import Server
+
+log = logging.getLogger(__name__)
 
 KEY_FILE, DOOR_FILE, PUBLIC_FILE = "lab-key.pem", "lab.json", "lab-public.pem"
 STATE_FILE = "lab-state.json"
@@ -104,9 +107,13 @@ async def _keep_writing(folder: Path, lab: Lab) -> None:
     written = None
     while True:
         await asyncio.sleep(WRITTEN_EVERY)
-        if (now := kept_of(lab, ended=False)) != written:
+        if (now := kept_of(lab, ended=False)) == written:
+            continue
+        try:
             write_state(folder, lab)
             written = now
+        except OSError as error:
+            log.error("! what the lab is to remember cannot be written: %s", error)
 
 
 def read_state(folder: Path, lab: Lab) -> None:

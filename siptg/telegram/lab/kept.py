@@ -7,6 +7,7 @@ goes on from there.
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,6 +23,8 @@ from siptg.telegram.lab.password import Password
 from siptg.telegram.lab.server import KeyEntry, Lab
 
 VERSION = 1
+MOST_KEYS = 20
+"""Of one account: a phone at a terminal makes a new one each time and comes back with none."""
 SKIPPED = 1000
 """Numbers that are left out after a lab that could not write down its last ones: none is used
 twice, as clients remember which messages they have handled."""
@@ -96,11 +99,7 @@ _converter.register_structure_hook(datetime, lambda at, _: datetime.fromtimestam
 def kept_of(lab: Lab, *, ended: bool) -> Any:
     """A lab's lasting state, as JSON takes it."""
     accounts = [_account(lab, account) for account in lab.accounts.values()]
-    keys = [
-        _key(lab, entry)
-        for entry in lab.keys.values()
-        if entry.account is not None or entry.envelope.key_id in lab.sign_ins.ended
-    ]
+    keys = [_key(lab, entry) for entry in _lasting(lab)]
     kept = KeptLab(VERSION, ended, lab.chats.newest, accounts, keys)
     return _converter.unstructure(kept)
 
@@ -138,6 +137,19 @@ def restore(lab: Lab, found: Any) -> None:
             lab.sign_ins.passwords[old.id] = old.password
     lab.ids = itertools.count(max([1000, *(a.id for a in kept.accounts if not a.bot_token)]) + 1)
     lab.chats.newest = kept.messages + skipped
+
+
+def _lasting(lab: Lab) -> list[KeyEntry]:
+    """The newest keys of each account, and of those whose sessions were ended, oldest first."""
+    counts: Counter[int] = Counter()
+    found = []
+    for entry in reversed(lab.keys.values()):
+        who = entry.account.id if entry.account is not None else 0
+        if who or entry.envelope.key_id in lab.sign_ins.ended:
+            counts[who] += 1
+            if counts[who] <= MOST_KEYS:
+                found.append(entry)
+    return found[::-1]
 
 
 def _account(lab: Lab, one: LabAccount) -> KeptAccount:

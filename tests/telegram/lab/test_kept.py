@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from telethon.crypto import AuthKey
 from telethon.tl import functions as fn
 from telethon.tl import types as tl
 
@@ -27,7 +28,7 @@ from siptg.telegram.lab.folder import (
     remembered,
     write_state,
 )
-from siptg.telegram.lab.kept import SKIPPED, kept_of
+from siptg.telegram.lab.kept import MOST_KEYS, SKIPPED, kept_of
 from siptg.telegram.people import TelegramRefused
 from tests.support.lab import settings, signed_in
 
@@ -104,6 +105,20 @@ async def test_all_that_is_kept_is_there_again(tmp_path: Path) -> None:
         assert (await ask(client, fn.users.GetUsersRequest([peer])))[0].last_name == "Bob"
         assert lab.add_user("Carl", "+300").id not in (ann.id, bob.id)
         await client.disconnect()
+
+
+async def test_the_newest_keys_of_each_account_are_kept(tmp_path: Path) -> None:
+    lab = Lab(key=own_key(tmp_path))
+    for name in ("Ann", "Bob"):
+        lab.add_user(name, "")
+    for n in range(2 * MOST_KEYS + 2):
+        lab.keep_key(AuthKey(bytes([n]) * 256))
+        list(lab.keys.values())[-1].account = named(lab, "Ann" if n else "Bob")
+    lab.keep_key(AuthKey(b"\xff" * 256))  # nobody's
+    kept = [(key["account"], key["key"][:2]) for key in kept_of(lab, ended=True)["keys"]]
+    ann, bob = named(lab, "Ann").id, named(lab, "Bob").id
+    newest = range(MOST_KEYS + 2, 2 * MOST_KEYS + 2)
+    assert kept == [(bob, "00"), *((ann, f"{n:02x}") for n in newest)]
 
 
 async def test_an_ended_session_stays_ended(tmp_path: Path) -> None:

@@ -154,6 +154,19 @@ async def test_only_what_lies_in_the_chat_is_forwarded(three: Three) -> None:
             await ask(three.ann, request)
 
 
+async def test_a_bot_needs_no_hash_for_whom_it_has_met_and_for_nobody_else(three: Three) -> None:
+    account = three.lab.add_bot("Bot", "the_bot", "777:token")
+    bot, ann = new_client(settings(three.lab, await signed_in(three.lab, account))), "Ann"
+    await bot.connect()
+    request = fn.users.GetUsersRequest([tl.InputUser(three.named(ann).id, 0)])
+    with pytest.raises(TelegramRefused, match="USER_ID_INVALID"):
+        await ask(bot, request)
+    await three.ann.send_message("the_bot", "/start")
+    (known,) = await ask(bot, request)
+    assert known.first_name == ann and not known.min
+    await bot.disconnect()
+
+
 async def test_our_account_reaches_a_min_user_by_the_message_that_named_them(three: Three) -> None:
     bob, carl = three.named("Bob"), three.named("Carl")
     await three.bob.disconnect()
