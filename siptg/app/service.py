@@ -12,13 +12,15 @@ from typing import Any, Self
 
 import attrs
 
-from siptg.app import cards, languages
+from siptg.app import backlog, cards, languages
 from siptg.app.actions import ACTIONS
 from siptg.app.causes import Cause
 from siptg.app.config import Config
 from siptg.app.conversation import Conversation
 from siptg.app.house_desk import HouseDesk, terms_of
 from siptg.app.lines import Line, Lines
+from siptg.app.metrics import Metrics
+from siptg.app.metrics_server import MetricsServer
 from siptg.app.numbers import NotDialable, read_wish
 from siptg.app.router import Router
 from siptg.app.sip_leg import SipLeg
@@ -30,6 +32,7 @@ from siptg.phone import Incoming
 from siptg.rtp.clock import MediaClock
 from siptg.sip.registration import RegistrationState
 from siptg.telegram.account.client import Account, ChatMessage
+from siptg.telegram.chat.bot import Bot
 from siptg.telegram.chat.ear import Press
 from siptg.telegram.chat.shown import Answers, Cards
 from siptg.telegram.people import Person, TelegramRefused
@@ -60,6 +63,7 @@ class Service:
         self.store: SqlStore
         self.clock: MediaClock
         self.account: Account
+        self.metrics: MetricsServer | None = None
         self.cards: Cards
         self.lines: Lines
         self.router: Router
@@ -67,6 +71,8 @@ class Service:
     async def __aenter__(self) -> Self:
         """Everything on, in the order of need; what fails undoes what stands."""
         async with contextlib.AsyncExitStack() as stack:
+            if (listen := self.config.metrics.listen) is not None:
+                self.metrics = await stack.enter_async_context(MetricsServer(listen))
             seal = open_seal(self.config.store.key_file, self.config.store.path)
             self.store = await stack.enter_async_context(SqlStore(self.config.store.path, seal))
             self.clock = await stack.enter_async_context(MediaClock())
@@ -83,6 +89,10 @@ class Service:
             self.router = Router(self.lines)
             await self._meet_people()
             await stack.enter_async_context(self.lines)
+            accounts = self._by_name(bot)
+            if self.metrics is not None:
+                metrics = Metrics(accounts, self.cards, self.conversations, self.lines, self.clock)
+                self.metrics.page = metrics.page
             stack.push_async_callback(self._hang_up_all)
             self._stack = stack.pop_all()
         for work in (
@@ -91,6 +101,7 @@ class Service:
             self._take_missed(),
             self._take_presses(),
             keeper.watch(self.account, bot),
+            backlog.watch({name: one.queue for name, one in accounts.items()}),
         ):
             self._do(work)
         log.info("= running with %d lines", len(self.config.lines))
@@ -110,6 +121,11 @@ class Service:
         for task in self._tasks:
             if task.done() and not task.cancelled() and (error := task.exception()):
                 raise error
+
+    def _by_name(self, bot: Bot | None) -> dict[str, Account | Bot]:
+        """The accounts as the configuration calls them."""
+        names = self.config.telegram
+        return {names.account: self.account} | ({names.bot: bot} if bot is not None else {})
 
     async def _meet_people(self) -> None:
         """Know whom lines are for: from the store, else by their user name on Telegram."""

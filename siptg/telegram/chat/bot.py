@@ -41,7 +41,7 @@ class Bot:
         self.updates: asyncio.Queue[Any] = asyncio.Queue(MOST_WAITING)
         self._client = new_client(settings)
         self._watch = Watch(self._client, "the bot")
-        self.queue = Queue(self._ask_where)
+        self.queue = Queue(self._ask_where, settings.rates)
         """For edits of cards: in their turn, at Telegram's pace."""
 
     async def __aenter__(self) -> Self:

@@ -106,7 +106,7 @@ async def ann(lab: Lab) -> AsyncIterator[Account]:
 
     fast = Rates(chat=10_000, chat_burst=1000, overall=10_000, overall_burst=1000, most_in_chat=500)
     session = await signed_in(lab, user(lab, "Ann"))
-    async with Account(settings(lab, session), rates=fast) as account:
+    async with Account(attrs.evolve(settings(lab, session), rates=fast)) as account:
         yield account
 
 
@@ -273,6 +273,14 @@ async def test_a_min_caller_is_nobody_with_a_hash_of_use(lab: Lab, ann: Account)
     stranger = tl.User(77, access_hash=8, min=True, first_name="Carl", username="carl")
     person = await ann._who(77, {77: stranger})
     assert (person.access_hash, person.name, person.username) == (0, "Carl", "carl")
+
+
+def test_a_name_that_nobody_has_is_not_the_account_itself() -> None:
+    """Telethon keeps who we are as a person of the number 0."""
+    session = KeptSession()
+    itself = tl.InputPeerUser(0, 1234)
+    session.process_entities(tl.contacts.ResolvedPeer(None, [itself], []))
+    assert session.get_entity_rows_by_username("nobody") is None
 
 
 @pytest.mark.parametrize("seed", [1, 2])
