@@ -115,6 +115,30 @@ async def test_the_script_of_the_page_ends_with_one_where_nothing_is_as_expected
             assert await phone.end() == 1
 
 
+async def test_a_lab_that_starts_again_has_its_users_and_says_where_it_cannot(
+    tmp_path: Path,
+) -> None:
+    own = ("lab", "--port", "0", "--no-pbx")
+    async with terminal(tmp_path, *own, "--user", "eve") as lab:
+        await lab.see("The lab listens at 127.0.0.1:…; users: eve.")
+        lab.type("quit")
+        assert await lab.end() == 0
+    async with terminal(tmp_path, *own, "--user", "eve", "--user", "dan") as lab:
+        await lab.see("The lab listens at 127.0.0.1:…; users: eve, dan.")
+        lab.type("users")
+        await lab.see("eve  +9996620001  0 connections")
+        await lab.see("dan  +9996620002  0 connections")
+        lab.type("quit")
+        assert await lab.end() == 0
+    (tmp_path / "siptg-lab" / "lab-state.json").write_text("{}")
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "siptg", *own), cwd=tmp_path, stderr=PIPE, stdin=PIPE
+    )
+    _, said = await process.communicate()
+    assert process.returncode == 1
+    assert b"lab-state.json cannot be used: version None of its form" in said
+
+
 async def test_a_phone_without_a_lab_says_where_it_looked(tmp_path: Path) -> None:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "siptg", "lab", "phone", "ann"), cwd=tmp_path, stderr=PIPE

@@ -50,7 +50,8 @@ cut NAME in|out N    cut somebody's connections after N more bytes from or to th
 delay NAME SECONDS   hold up whatever goes to somebody
 double NAME N        send the next N packets to somebody twice
 reorder NAME N       hold the next N packets to somebody, then send the newest first
-clear NAME           end delay, double and reorder
+acks NAME N          lose the next N acknowledgements of somebody's clients
+clear NAME           end delay, double, reorder and acks
 privacy NAME on|off  on: nobody may call somebody
 unregister NAME      somebody's keys are nobody's any more: AUTH_KEY_UNREGISTERED
 inline NAME on|off   whether a bot takes inline queries
@@ -61,7 +62,7 @@ pbx hangup           the PBX ends its calls
 quit                 stop the lab"""
 
 app = typer.Typer(help="A Telegram of our own, to use by hand.", invoke_without_command=True)
-Folder = Annotated[Path, typer.Option(help="Where the lab keeps its key and tells its address.")]
+Folder = Annotated[Path, typer.Option(help="Where the lab keeps its state.")]
 DEFAULT_FOLDER = Path("siptg-lab")
 
 
@@ -137,14 +138,15 @@ async def _serve(
     from siptg.app import log
     from siptg.app.demo.pbx import Pbx
     from siptg.telegram.lab import Lab
-    from siptg.telegram.lab.folder import own_key, write_door
+    from siptg.telegram.lab.folder import own_key, remembered, write_door
 
     log.set_up("warning")
     lab = Lab(port=port, key=own_key(folder))
     lab.code_sent = lambda phone, code: say(f"The code for +{phone} is {code}.")
-    lab.add_user("Phone account", PHONE_NUMBER, PHONE_NAME)
-    lab.add_bot("Cards", BOT_NAME, BOT_TOKEN)
-    async with lab, contextlib.AsyncExitStack() as stack:
+    async with remembered(folder, lab), lab, contextlib.AsyncExitStack() as stack:
+        if not lab.accounts:
+            lab.add_user("Phone account", PHONE_NUMBER, PHONE_NAME)
+            lab.add_bot("Cards", BOT_NAME, BOT_TOKEN)
         desk = Console(lab, folder)
         for name in names:
             desk.add(name)
@@ -156,7 +158,7 @@ async def _serve(
             desk.pbx_port = made.phone.address[1]
         desk.write()
         write_door(folder, lab)
-        say(f"The lab listens at 127.0.0.1:{lab.address[1]}; users: {', '.join(names)}.")
+        say(f"The lab listens at 127.0.0.1:{lab.address[1]}; users: {', '.join(desk.secrets)}.")
         say(f"The product's configuration: {folder / 'siptg.toml'}; codes of all users: 22222.")
         if product:
             await _run_product(folder / "siptg.toml", lab, stack)
@@ -165,7 +167,7 @@ async def _serve(
 
 
 async def _run_product(path: Path, lab: Any, stack: contextlib.AsyncExitStack) -> None:
-    """Signed in anew at each start: this lab forgets its sessions when it ends."""
+    """Signed in at the first start, and again where the store or the lab has lost it."""
     from siptg.app.commands.shell import store_of
     from siptg.app.config import load
     from siptg.app.service import Service
@@ -176,9 +178,11 @@ async def _run_product(path: Path, lab: Any, stack: contextlib.AsyncExitStack) -
     async def code() -> str:
         return str(lab.code_for(PHONE_NUMBER))
 
+    known = any(d.account.username == PHONE_NAME for d in lab.sign_ins.devices.values())
     async with store_of(config) as store:
-        await store.keep_session(BOT, "")
-        await log_in(config.telegram, store, PHONE_NUMBER, code)
+        if not known or not await store.session(config.telegram.account):
+            await store.keep_session(BOT, "")
+            await log_in(config.telegram, store, PHONE_NUMBER, code)
     service = await stack.enter_async_context(Service(config))
     running = asyncio.create_task(service.run())
     stack.callback(running.cancel)
@@ -194,8 +198,14 @@ class Console:
         self._pbx_heard = 0
         self._lab, self._folder = lab, folder
         self._tasks: set[asyncio.Task[None]] = set()
+        for account in lab.accounts.values():  # whom this folder's last lab had
+            if account.phone and account.username != PHONE_NAME:
+                self.secrets[account.username] = PASSWORD
 
     def add(self, name: str) -> None:
+        """A user with a line; nothing where there is one already."""
+        if name in self.secrets:
+            return
         number = f"+99966200{len(self.secrets) + 1:02}"
         self._lab.add_user(name.capitalize(), number, name)
         self.secrets[name] = PASSWORD
@@ -271,6 +281,8 @@ class Console:
                 self._lab.faults.delay(self._account(name), float(seconds))
             case ["double" | "reorder" as fault, name, count]:
                 getattr(self._lab.faults, fault)(self._account(name), int(count))
+            case ["acks", name, count]:
+                self._lab.faults.lose_acks(self._account(name), int(count))
             case ["clear" | "unregister" as fault, name]:
                 getattr(self._lab.faults, fault)(self._account(name))
             case ["pbx", "call", name] if self.pbx is not None:

@@ -19,7 +19,7 @@ from siptg.telegram.account.calls import STALE_AFTER, CallDesk
 from siptg.telegram.account.health import Health
 from siptg.telegram.account.pace import Priority
 from siptg.telegram.account.queue import Queue
-from siptg.telegram.account.session import Keeper, KeptSession
+from siptg.telegram.account.session import Glimpse, Keeper, KeptSession
 from siptg.telegram.account.telethon import (
     new_client,
     peer_of,
@@ -172,14 +172,16 @@ class Account:
         return await self._watch.ask(request)
 
     async def _resolve(self, request: Any) -> bool:
-        """Put a new access hash into the request, where its person can be found by user name."""
+        """Put a new access hash into the request, where its person can be found: by what we know,
+        by user name, or by a message that named them.
+        """
         field = next((f for f in ("peer", "user_id") if hasattr(request, f)), "")
         peer = getattr(request, field, None)
         if not isinstance(peer, tl.InputPeerUser | tl.InputUser):
             return False
         known = self._session.forget(peer.user_id)
         if known is None:
-            return False
+            return await self._ask_for(peer)
         if known.access_hash != peer.access_hash:
             peer.access_hash = known.access_hash  # the caller's was old, ours may be good
             self._session.meet(known)
@@ -192,6 +194,20 @@ class Account:
             return False
         peer.access_hash = fresh.access_hash
         return True
+
+    async def _ask_for(self, peer: Any) -> bool:
+        """Whom we know by a mention alone is asked for by the message that has it."""
+        seen = self._session.seen_in(peer.user_id)
+        chat = self._session.person(seen.chat) if seen is not None else None
+        if seen is None or chat is None:
+            return False
+        where = tl.InputPeerUser(chat.id, chat.access_hash)
+        user = tl.InputUserFromMessage(where, seen.message, peer.user_id)
+        for fresh in await self._watch.ask(fn.users.GetUsersRequest([user])):
+            if fresh.id == peer.user_id and fresh.access_hash and not fresh.min:
+                peer.access_hash = fresh.access_hash
+                return True
+        return False
 
     # people and messages
 
@@ -306,16 +322,20 @@ class Account:
         self._do(self._desk.take(news, users))
 
     async def _call_note(self, update: Any) -> None:
-        """The line that a call leaves in the chat: of one that never rang here it is the news."""
-        message = update.message
+        """Each new message: whom it names, and the line that a call leaves in the chat, which is
+        the news of a call that never rang here.
+        """
+        message, users = update.message, getattr(update, "_entities", {})
+        chat = getattr(message.peer_id, "user_id", 0)
+        for id, named in users.items():
+            if chat and isinstance(named, tl.User) and named.min:
+                self._session.glimpse(id, Glimpse(chat, message.id))
         action = getattr(message, "action", None)
         if not isinstance(action, tl.MessageActionPhoneCall) or message.out:
             return
         missed = isinstance(action.reason, tl.PhoneCallDiscardReasonMissed)
-        user = getattr(message.peer_id, "user_id", 0)
-        if missed and user:
-            users = getattr(update, "_entities", {})
-            self._miss(action.call_id, await self._who(user, users), message.date)
+        if missed and chat:
+            self._miss(action.call_id, await self._who(chat, users), message.date)
 
     def _miss(self, call: int, person: Person, date: datetime) -> None:
         if self._is_known("c", call):
@@ -327,12 +347,19 @@ class Account:
         self._missed.put_nowait((self._hand_over("c", call), MissedCall(person, date, call)))
 
     def _user(self, user: Any, id: int) -> Any:
-        """A user with an access hash that can be used: a "min" one has none."""
+        """A user with an access hash that can be used, or without one: that of a "min" user can
+        not, and `_resolve` asks for another when there is need.
+        """
         if isinstance(user, tl.User) and user.access_hash and not user.min:
             return user
         known = self._session.person(id)
         if known is None:
-            return user if isinstance(user, tl.User) else None
+            if not isinstance(user, tl.User):
+                return None
+            name, last = user.first_name, user.last_name
+            return tl.User(
+                id, bot=user.bot, first_name=name, last_name=last, username=user.username
+            )
         bot = isinstance(user, tl.User) and user.bot
         return tl.User(
             id,

@@ -19,6 +19,7 @@ from telethon.tl import types as tl
 log = logging.getLogger(__name__)
 
 MOST_ENTITIES = 50_000
+MOST_GLIMPSES = 5_000
 MOST_HANDLED = 5_000
 """Messages and calls that are remembered as handled, newest."""
 
@@ -43,6 +44,17 @@ class Entity:
     access_hash: int = attrs.field(repr=False)
     username: str | None
     name: str | None = attrs.field(repr=False)
+
+
+@attrs.frozen
+class Glimpse:
+    """Where somebody was seen of whom Telegram told no access hash of use ("min" users,
+    core.telegram.org/api/min): by this they can be asked for. Not kept over a restart.
+    """
+
+    chat: int
+    """User id of the chat's other side."""
+    message: int
 
 
 @attrs.frozen
@@ -79,6 +91,7 @@ class KeptSession(StringSession):  # type: ignore[misc]
         self._keeper = keeper
         self._people: OrderedDict[int, Entity] = OrderedDict()
         self._names: dict[str, int] = {}
+        self._glimpses: OrderedDict[int, Glimpse] = OrderedDict()
         self._handled: OrderedDict[Handled, None] = OrderedDict()
         self._new_entities: dict[int, Entity] = {}
         self._new_states: dict[int, UpdateState] = {}
@@ -157,6 +170,17 @@ class KeptSession(StringSession):  # type: ignore[misc]
     def meet(self, entity: Entity) -> None:
         self._meet(entity, new=True)
 
+    def glimpse(self, id: int, seen: Glimpse) -> None:
+        """Somebody was named in a message; nothing new of whom is known."""
+        if id not in self._people:
+            self._glimpses[id] = seen
+            self._glimpses.move_to_end(id)
+            if len(self._glimpses) > MOST_GLIMPSES:
+                self._glimpses.popitem(last=False)
+
+    def seen_in(self, id: int) -> Glimpse | None:
+        return self._glimpses.get(id)
+
     def forget(self, id: int) -> Entity | None:
         """Their access hash was refused."""
         return self._people.pop(id, None)
@@ -180,6 +204,7 @@ class KeptSession(StringSession):  # type: ignore[misc]
 
     def _meet(self, entity: Entity, *, new: bool = False) -> None:
         known = self._people.pop(entity.id, None)
+        self._glimpses.pop(entity.id, None)
         self._people[entity.id] = entity
         if known is not None and known.username and known.username != entity.username:
             self._names.pop(known.username, None)

@@ -43,7 +43,8 @@ def new_client(settings: TelegramSettings, keeper: Keeper | None = None) -> Clie
     if settings.server is not None:
         server = settings.server
         rsa.add_key(server.public_key, old=False)
-        if not settings.session:
+        if not settings.session or session.dc_id == server.dc_id:
+            # it may have moved since the session was made
             session.set_dc(server.dc_id, server.host, server.port)
     return _Client(
         session,

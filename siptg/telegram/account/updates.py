@@ -20,6 +20,8 @@ from telethon._updates.messagebox import ENTRY_ACCOUNT, MessageBox, PtsInfo, epo
 from telethon.tl import functions as fn
 from telethon.tl import types as tl
 
+from siptg.telegram.account.repeats import take_once
+
 log = logging.getLogger(__name__)
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
@@ -96,6 +98,7 @@ class Client(TelegramClient):  # type: ignore[misc]
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, catch_up=True, sequential_updates=True, **options)
         self._message_box = Box(self._log["messagebox"])
+        take_once(self._sender)
         self.progress = Progress()
         self.saved: Callable[[], None] = lambda: None
         """Told when the session has a new state to flush."""

@@ -13,7 +13,7 @@ import attrs
 from telethon.tl import functions as fn
 from telethon.tl import types as tl
 
-from siptg.telegram.lab.accounts import LabAccount, random_id
+from siptg.telegram.lab.accounts import CALLS, LabAccount, random_id
 from siptg.telegram.lab.chats import Chats, note_call
 from siptg.telegram.lab.handlers import handles
 from siptg.telegram.lab.handshake import GENERATOR, PRIME
@@ -162,7 +162,7 @@ def request(link: Link, query: Any) -> tl.phone.PhoneCall:
     calls, caller, callee = link.lab.calls, link.me, link.find(query.user_id)
     if callee.is_bot or callee is caller:
         raise Refused(400, "USER_IS_BOT" if callee.is_bot else "USER_ID_INVALID")
-    if callee.calls_forbidden:
+    if not callee.allows(CALLS, caller):
         raise Refused(403, "USER_PRIVACY_RESTRICTED")
     if caller.id in callee.blocked:
         raise Refused(403, "USER_IS_BLOCKED")
@@ -171,6 +171,7 @@ def request(link: Link, query: Any) -> tl.phone.PhoneCall:
     call = Call(
         random_id(), random_id(), caller, callee, query.g_a_hash, query.protocol, query.random_id
     )
+    callee.met.add(caller.id)
     call.caller_link = link
     call.chats = link.lab.chats
     calls.by_id[call.id] = call

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import OrderedDict
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +14,7 @@ from siptg.telegram.lab.accounts import LabAccount, random_id
 from siptg.telegram.lab.bodies import checked, checked_markup, same
 from siptg.telegram.lab.handlers import handles
 from siptg.telegram.lab.link import DC, Link, Refused
+from siptg.telegram.lab.mentions import people_in
 
 MOST_MESSAGES = 10_000
 
@@ -41,7 +40,18 @@ class Chats:
     """By the number of either copy."""
     sent: OrderedDict[tuple[int, int], tl.Updates] = attrs.field(factory=OrderedDict)
     """(sender, random_id): what was sent twice is one message."""
-    numbers: Iterator[int] = attrs.field(factory=lambda: itertools.count(1))
+    newest: int = 0
+    """The number that was given out last."""
+
+    def next_number(self) -> int:
+        self.newest += 1
+        return self.newest
+
+    def seen(self, owner: LabAccount, number: int) -> Any:
+        """A message as its owner has it; None where it is not theirs."""
+        stored = self.messages.get(number)
+        message = stored.copies.get(owner.id) if stored is not None else None
+        return message if message is not None and message.id == number else None
 
 
 def deliver(
@@ -54,6 +64,7 @@ def deliver(
     via: LabAccount | None = None,
     entities: list[Any] | None = None,
     media: Any = None,
+    forwarded: tl.MessageFwdHeader | None = None,
 ) -> tl.Updates:
     """A message from the link's account."""
     chats, sender = link.lab.chats, link.me
@@ -64,11 +75,11 @@ def deliver(
     if sender.id in to.blocked:
         raise Refused(403, "USER_IS_BLOCKED")
     stored = Stored(sender, to, via, {})
-    people = tuple(p for p in (sender, to, via) if p)
+    to.met.add(sender.id)
     updates: dict[int, Any] = {}
     for owner, other in ((sender, to), (to, sender)):
         message = tl.Message(
-            next(chats.numbers),
+            chats.next_number(),
             tl.PeerUser(other.id),
             datetime.now(UTC),
             text,
@@ -78,6 +89,7 @@ def deliver(
             via_bot_id=via.id if via else None,
             entities=entities,
             media=media,
+            fwd_from=forwarded,
         )
         stored.copies[owner.id] = message
         chats.messages[message.id] = stored
@@ -86,6 +98,7 @@ def deliver(
             break
     while len(chats.messages) > MOST_MESSAGES:
         chats.messages.popitem(last=False)
+    people = people_in(link.lab, [stored.copies[sender.id]])
     for owner in {sender, to}:
         own = updates[owner.id]
         owner.kept.append((own.pts, own, people))
@@ -113,7 +126,7 @@ def note_call(
     stored = Stored(caller, callee, None, {})
     for owner, other in ((caller, callee), (callee, caller)):
         message = tl.MessageService(
-            next(chats.numbers),
+            chats.next_number(),
             tl.PeerUser(other.id),
             datetime.now(UTC),
             action=tl.MessageActionPhoneCall(call, reason=reason, duration=seconds or None),
@@ -141,14 +154,13 @@ def change(
         and same(markup, before.reply_markup)
     ):
         raise Refused(400, "MESSAGE_NOT_MODIFIED")
-    people = tuple(p for p in (stored.sender, stored.to, stored.via) if p)
     for owner in {stored.sender, stored.to}:
         message = stored.copies.get(owner.id)
         if message is None:  # deleted on that side
             continue
         message.message, message.entities = text, entities
         message.reply_markup, message.edit_date = markup, datetime.now(UTC)
-        pts = owner.next_pts()
+        pts, people = owner.next_pts(), people_in(link.lab, [message])
         owner.notify(tl.UpdateEditMessage(message, pts, 1), *people, pts=pts)
 
 
@@ -200,7 +212,7 @@ def read(link: Link, query: Any) -> tl.messages.AffectedMessages:
 
 @handles(fn.messages.GetMessagesRequest)
 def get_messages(link: Link, query: Any) -> tl.messages.Messages:
-    """Messages by number, as the asker has them."""
+    """Messages by number, as the asker has them, and whom they name."""
     me, found = link.me, []
     for wanted in query.id[:100]:
         number = getattr(wanted, "id", wanted)
@@ -209,4 +221,5 @@ def get_messages(link: Link, query: Any) -> tl.messages.Messages:
             found.append(stored.copies[me.id])
         else:
             found.append(tl.MessageEmpty(number))
-    return tl.messages.Messages(found, [], [], [me.user(me)])
+    named = people_in(link.lab, [m for m in found if not isinstance(m, tl.MessageEmpty)])
+    return tl.messages.Messages(found, [], [], [p.user(me) for p in {me, *named}])

@@ -81,9 +81,7 @@ class Conversation:
         if self._service is not None:
             self._service.close()
         if self._link is not None:
-            self._link.detach()
-            if self._link.session.link is self._link:
-                self._link.session.link = None
+            self._link.close()
 
     def _linked(self, entry: KeyEntry, id: bytes) -> Link:
         link = self._link
@@ -91,8 +89,7 @@ class Conversation:
             return link
         session = entry.session(id)
         if link is not None:  # another session on the same connection
-            link.detach()
-            link.session.link = None
+            link.close()
 
         def seal(session: Session, sent: Sent) -> bytes:
             salt = entry.salts.current(self._lab.now())

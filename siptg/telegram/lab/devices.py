@@ -1,4 +1,4 @@
-"""An account's signed-in devices, its privacy settings, and how accounts come to their end."""
+"""An account's signed-in devices, and how accounts come to their end."""
 
 from __future__ import annotations
 
@@ -101,40 +101,3 @@ def _device(link: Link, number: int) -> Device:
     if found is None:
         raise Refused(400, "HASH_INVALID")
     return found
-
-
-_ALL, _NOBODY = tl.PrivacyValueAllowAll, tl.PrivacyValueDisallowAll
-_VALUES = {
-    tl.InputPrivacyValueAllowAll: _ALL,
-    tl.InputPrivacyValueDisallowAll: _NOBODY,
-    tl.InputPrivacyValueAllowContacts: tl.PrivacyValueAllowContacts,
-    tl.InputPrivacyValueDisallowContacts: tl.PrivacyValueDisallowContacts,
-}
-"""What the lab can keep of privacy; it has no contacts, so theirs let nobody in."""
-
-
-@handles(fn.account.GetPrivacyRequest)
-def get_privacy(link: Link, query: Any) -> tl.account.PrivacyRules:
-    return _privacy(link, query.key)
-
-
-@handles(fn.account.SetPrivacyRequest)
-def set_privacy(link: Link, query: Any) -> tl.account.PrivacyRules:
-    rules = [_VALUES[type(rule)]() for rule in query.rules if type(rule) in _VALUES]
-    if not rules:
-        raise Refused(400, "PRIVACY_VALUE_INVALID")
-    if isinstance(query.key, tl.InputPrivacyKeyPhoneCall):
-        link.me.calls_forbidden = not any(isinstance(rule, _ALL) for rule in rules)
-    link.lab.sign_ins.privacy[link.me.id, type(query.key)] = rules
-    return _privacy(link, query.key)
-
-
-def _privacy(link: Link, key: Any) -> tl.account.PrivacyRules:
-    """Who may call is one fact, `LabAccount.calls_forbidden`; all else is only kept."""
-    me = link.me
-    rules = link.lab.sign_ins.privacy.get((me.id, type(key)), [_ALL()])
-    if isinstance(key, tl.InputPrivacyKeyPhoneCall):
-        allowed = any(isinstance(rule, _ALL) for rule in rules)
-        if allowed is me.calls_forbidden:
-            rules = [_NOBODY() if me.calls_forbidden else _ALL()]
-    return tl.account.PrivacyRules(list(rules), [], [])

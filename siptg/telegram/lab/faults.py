@@ -28,6 +28,8 @@ class Weather:
     """Of the next packets so many go twice."""
     reorder: int = 0
     """So many packets are held, and then go in reverse."""
+    acks: int = 0
+    """So many of the clients' next acknowledgements get lost."""
     held: list[tuple[Link, bytes]] = attrs.field(factory=list)
     transport: deque[int] = attrs.field(factory=deque)
     """Transport errors (-404, -429) that the next packets of the client are answered by."""
@@ -62,6 +64,10 @@ class Faults:
     def reorder(self, account: LabAccount, count: int = 2) -> None:
         """Hold the next packets to it, until there are so many; the newest goes first."""
         self._weather(account).reorder = count
+
+    def lose_acks(self, account: LabAccount, times: int = 1) -> None:
+        """The next acknowledgements (msgs_ack) of its clients get lost on their way."""
+        self._weather(account).acks += times
 
     def transport_error(self, account: LabAccount, code: int, times: int = 1) -> None:
         """Answer its next packets by four bytes: 404 for an unknown key, 429 for too many."""
@@ -118,6 +124,13 @@ class Faults:
         if weather is None or not weather.transport:
             return None
         return struct.pack("<i", weather.transport.popleft())
+
+    def ack_lost(self, account: LabAccount | None) -> bool:
+        weather = self.of.get(account.id) if account else None
+        if weather is None or not weather.acks:
+            return False
+        weather.acks -= 1
+        return True
 
     def deliver(self, link: Link, payload: bytes) -> None:
         """A packet to a client, as the weather is."""

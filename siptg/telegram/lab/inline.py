@@ -64,6 +64,7 @@ async def ask_bot(link: Link, query: Any) -> tl.messages.BotResults:
     update = tl.UpdateBotInlineQuery(
         number, me.id, query.query, query.offset, peer_type=tl.InlineQueryPeerTypePM()
     )
+    bot.met.add(me.id)
     bot.notify(update, me)
     try:
         results = await asyncio.wait_for(asked.answered, ANSWER_WITHIN)
@@ -182,6 +183,7 @@ async def press(link: Link, query: Any) -> tl.messages.BotCallbackAnswer:
         update = tl.UpdateBotCallbackQuery(
             number, me.id, tl.PeerUser(me.id), stored.copies[bot.id].id, 1, query.data
         )
+    bot.met.add(me.id)
     bot.notify(update, me)
     try:
         return await asyncio.wait_for(waiting, ANSWER_WITHIN)

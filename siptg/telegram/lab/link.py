@@ -11,6 +11,8 @@ import attrs
 from telethon.tl import types as tl
 
 from siptg.telegram.lab.accounts import LabAccount
+from siptg.telegram.lab.mentions import mentioned
+from siptg.telegram.lab.resends import Resends
 from siptg.telegram.lab.session import Sent, Session
 from siptg.telegram.lab.wire import Wire
 
@@ -47,6 +49,8 @@ class Link:
     _out: list[Sent] = attrs.field(factory=list)
     _acks: dict[int, None] = attrs.field(factory=dict)
     _due: bool = False
+    _resends: Resends = attrs.Factory(lambda self: Resends(self.lab.patience), takes_self=True)
+    _timer: asyncio.TimerHandle | None = None
 
     @property
     def me(self) -> LabAccount:
@@ -96,30 +100,43 @@ class Link:
             account.links.append(self)
         self.lab.keys[self.session.key_id].account = account
 
+    def close(self) -> None:
+        """The connection is over, or speaks for another session; its own waits for the next."""
+        self.detach()
+        if self._timer is not None:
+            self._timer.cancel()
+        if self.session.link is self:
+            self.session.link = None
+
     def detach(self) -> None:
         if self.account is not None and self in self.account.links:
             self.account.links.remove(self)
         self.account = None
 
     def find(self, peer: Any) -> LabAccount:
-        """The account behind an input peer or user; its access hash must be the one that this
-        account was given. Bots may leave it out, as at Telegram, for whom they have met.
+        """The account behind an input peer or user, which this account has met from now on.
+
+        The access hash must be the one that this account was given, and not that of a "min" user:
+        those are found by the message that they were seen in. Bots may leave it out, as at
+        Telegram, for whom they have met.
         """
         if isinstance(peer, tl.InputPeerSelf | tl.InputUserSelf):
             return self.me
         found, me = self.lab.accounts.get(getattr(peer, "user_id", 0)), self.me
+        user = isinstance(peer, tl.InputUser | tl.InputUserFromMessage)
+        wrong = Refused(400, "USER_ID_INVALID" if user else "PEER_ID_INVALID")
         if isinstance(peer, tl.InputPeerUserFromMessage | tl.InputUserFromMessage):
-            stored = self.lab.chats.messages.get(peer.msg_id)
-            if found is None or stored is None or me.id not in stored.copies:
+            message = self.lab.chats.seen(me, peer.msg_id)
+            if message is None or message.peer_id.user_id != self.find(peer.peer).id:
                 raise Refused(400, "MSG_ID_INVALID")
-            if found not in (stored.sender, stored.to, stored.via):
-                raise Refused(400, "PEER_ID_INVALID")
-            return found
-        given = getattr(peer, "access_hash", None)
-        if found is None or given is None:
-            raise Refused(400, "PEER_ID_INVALID")
-        if given != found.hash_for(me) and not (me.is_bot and given == 0):
-            raise Refused(400, "PEER_ID_INVALID")
+            if found is None or found.id not in mentioned(message):
+                raise wrong
+        else:
+            given = getattr(peer, "access_hash", None)
+            by_id = me.is_bot and given == 0 and found is not None and found.id in me.met
+            if found is None or given is None or (given != found.hash_for(me) and not by_id):
+                raise wrong
+        me.met.add(found.id)
         return found
 
     def _soon(self) -> None:
@@ -138,3 +155,23 @@ class Link:
         for at in range(0, len(out), MOST_TOGETHER):
             whole = self.session.together(out[at : at + MOST_TOGETHER], now)
             self.lab.faults.deliver(self, self.seal(self.session, whole))
+        self._wait_for_acks(out)
+
+    def _wait_for_acks(self, sent: list[Sent]) -> None:
+        if self.session.link is not self:
+            return
+        loop = asyncio.get_running_loop()
+        for message in sent:
+            if message.id in self.session.unacked:
+                self._resends.went(message.id, loop.time())
+        if self._timer is None and (at := self._resends.next) is not None:
+            self._timer = loop.call_at(at, self._send_again)
+
+    def _send_again(self) -> None:
+        self._timer, unacked = None, self.session.unacked
+        if self.session.link is not self:
+            return
+        for number in self._resends.due(unacked, asyncio.get_running_loop().time()):
+            self.lab.counters["sent_again"] += 1
+            self.send(unacked[number])
+        self._soon()  # it sets the timer again

@@ -23,10 +23,13 @@ from telethon.tl.tlobject import TLObject
 from siptg.telegram.lab import (  # noqa: F401  (they register handlers)
     calls,
     chats,
+    contacts,
     dcs,
     devices,
     files,
+    forwards,
     inline,
+    privacy,
     sign_in,
     updates,
 )
@@ -45,6 +48,7 @@ from siptg.telegram.lab.logins import SignIns
 from siptg.telegram.lab.password import Password
 from siptg.telegram.lab.reading import MALFORMED
 from siptg.telegram.lab.records import LogEntry
+from siptg.telegram.lab.resends import Patience
 from siptg.telegram.lab.salts import PERIOD, Salts
 from siptg.telegram.lab.session import Session
 from siptg.telegram.lab.wire import Wire
@@ -90,10 +94,11 @@ class KeyEntry:
 
 
 class Lab:
-    """`async with Lab() as lab`: add people, give clients `lab.server`. All state is in memory.
+    """`async with Lab() as lab`: add people, give clients `lab.server`. All state is in memory;
+    `folder.py` keeps on disk who has an account and is signed in, but no messages and no calls.
 
-    Simpler than Telegram: one data centre unless others are opened; private chats only; messages of
-    a session are sent again when the client returns or asks, not by time; no temporary keys.
+    Simpler than Telegram: one data centre unless others are opened; private chats only; no
+    temporary keys.
     """
 
     def __init__(
@@ -111,12 +116,14 @@ class Lab:
         self.files, self.dcs, self.sign_ins = Files(), DataCentres(), SignIns()
         self.faults, self.limits = Faults(self), Limits()
         self.most_links = MOST_LINKS
+        self.patience = Patience()
+        """How long acknowledgements are waited for."""
         self.clock_ahead = 0.0
         """Seconds by which the lab's clock differs from this machine's."""
         self.salt_seconds = PERIOD
         """How long a salt of keys that are made from now on is the current one."""
         self._host = host
-        self._ids = itertools.count(1001)
+        self.ids = itertools.count(1001)
         self._key = key or generate_private_key(65537, 2048)
         self._server: asyncio.Server | None = None
         self._address: tuple[str, int] = (host, port)
@@ -161,7 +168,7 @@ class Lab:
         return Server(DC, *self._address, public.decode())
 
     def add_user(self, name: str, phone: str, username: str | None = None) -> LabAccount:
-        return self._add(LabAccount(next(self._ids), name, phone.lstrip("+"), username))
+        return self._add(LabAccount(next(self.ids), name, phone.lstrip("+"), username))
 
     def add_bot(self, name: str, username: str, token: str) -> LabAccount:
         return self._add(LabAccount(int(token.partition(":")[0]), name, "", username, token))

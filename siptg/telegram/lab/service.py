@@ -45,7 +45,8 @@ class Service:
         link, session, now = self._link, self._link.session, self._link.lab.now()
         match value:
             case tl.MsgsAck():
-                session.acknowledged(value.msg_ids)
+                if not link.lab.faults.ack_lost(link.account):
+                    session.acknowledged(value.msg_ids)
             case tl.MsgsStateInfo() | tl.MsgsAllInfo():
                 pass  # what the client has: acknowledgements say as much
             case tl.MsgsStateReq():

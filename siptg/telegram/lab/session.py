@@ -1,8 +1,8 @@
 """A client's session: numbers of messages checked, what was sent kept until it is acknowledged.
 
 After core.telegram.org/mtproto/description and …/service_messages_about_messages. Pure: time is an
-argument. Simpler than Telegram: what is not acknowledged is sent again when the client returns and
-when it asks, not by time.
+argument. What is not acknowledged is sent again when the client returns and when it asks, and after
+a while by itself (`resends.py`).
 """
 
 from __future__ import annotations

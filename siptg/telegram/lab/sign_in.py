@@ -72,4 +72,5 @@ def resolve(link: Link, query: Any) -> tl.contacts.ResolvedPeer:
     )
     if found is None:
         raise Refused(400, "USERNAME_NOT_OCCUPIED")
+    me.met.add(found.id)
     return tl.contacts.ResolvedPeer(tl.PeerUser(found.id), [], [found.user(me)])

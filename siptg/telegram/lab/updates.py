@@ -18,6 +18,7 @@ from telethon.tl import functions as fn
 from telethon.tl import types as tl
 
 from siptg.telegram.lab.handlers import handles
+from siptg.telegram.lab.mentions import people_in
 
 if TYPE_CHECKING:
     from siptg.telegram.lab.accounts import LabAccount
@@ -145,7 +146,7 @@ def dialogs(link: Link, query: Any) -> tl.messages.Dialogs:
     shown = tops[: min(query.limit or 100, 100)]
     settings = tl.PeerNotifySettings()
     made = [tl.Dialog(m.peer_id, m.id, 0, 0, 0, 0, 0, 0, settings) for m in shown]
-    users = [link.lab.accounts[m.peer_id.user_id].user(me) for m in shown]
+    users = [person.user(me) for person in people_in(link.lab, shown)]
     if len(shown) == len(tops) and not query.offset_id:
         return tl.messages.Dialogs(made, shown, [], users)
     return tl.messages.DialogsSlice(len(last), made, shown, [], users)
@@ -159,9 +160,9 @@ def history(link: Link, query: Any) -> tl.messages.Messages:
     if query.offset_id:
         found = [m for m in found if m.id < query.offset_id]
     found.sort(key=lambda m: m.id, reverse=True)
-    return tl.messages.Messages(
-        found[: min(query.limit or 100, 100)], [], [], [other.user(link.me)]
-    )
+    found = found[: min(query.limit or 100, 100)]
+    people = {other, *people_in(link.lab, found)}
+    return tl.messages.Messages(found, [], [], [person.user(link.me) for person in people])
 
 
 def _own(link: Link) -> list[Any]:

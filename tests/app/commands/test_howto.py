@@ -11,6 +11,7 @@ from telethon.tl import types as tl
 
 from siptg.telegram.account.client import Account
 from siptg.telegram.lab import Lab
+from siptg.telegram.lab.accounts import ALL, NUMBER
 from tests.support.cli import Install
 from tests.support.lab import settings, signed_in
 
@@ -43,6 +44,7 @@ async def test_the_commands_of_the_page_lead_to_a_doctor_that_says_what_it_quote
 ) -> None:
     async with Lab() as lab:
         user, bot = lab.add_user("Phone", PHONE, "phone"), lab.add_bot("Cards", "cards_bot", TOKEN)
+        user.privacy[NUMBER] = [ALL()]
         on, said = Install(tmp_path, lab), ""
         said += (await on.run("doctor")).out
         other = await signed_in(lab, user)

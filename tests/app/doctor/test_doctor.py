@@ -14,6 +14,7 @@ from siptg.app.doctor import machine, telegram
 from siptg.app.doctor.finding import Finding, Level, exit_code, fault, ok, warning
 from siptg.telegram.account.survey import BotFacts, Device, Privacy, Trial, Who
 from siptg.telegram.lab import Lab
+from siptg.telegram.lab.accounts import ALL, NUMBER
 from siptg.telegram.people import Person
 from tests.support.cli import Install
 
@@ -130,6 +131,7 @@ async def test_the_whole_round_before_and_after_each_step(tmp_path: Path) -> Non
     token = "777:token"
     async with Lab() as lab:
         user = lab.add_user("Phone", "+100", "phone")
+        user.privacy[NUMBER] = [ALL()]
         bot = lab.add_bot("Cards", "cards_bot", token)
         on = Install(tmp_path, lab)
         code, found = await levels(on)

@@ -15,7 +15,15 @@ from telethon.tl import functions as fn
 from telethon.tl import types as tl
 
 from siptg.telegram.account.client import Account, MissedCall
-from siptg.telegram.account.session import Entity, Handled, Kept, KeptSession, UpdateState
+from siptg.telegram.account.session import (
+    MOST_GLIMPSES,
+    Entity,
+    Glimpse,
+    Handled,
+    Kept,
+    KeptSession,
+    UpdateState,
+)
 from siptg.telegram.lab import Lab
 from tests.support.lab import settings, signed_in
 
@@ -249,6 +257,22 @@ def test_min_users_change_nothing_that_is_known() -> None:
     known = session.person(5)
     assert known is not None and known.access_hash == 7
     assert session.get_entity_rows_by_username("ann") == (5, 7)
+
+
+def test_where_somebody_was_seen_is_kept_until_more_is_known_of_them() -> None:
+    session = KeptSession()
+    for id in range(MOST_GLIMPSES + 2):
+        session.glimpse(id, Glimpse(9, id))
+    assert session.seen_in(0) is None and session.seen_in(5) == Glimpse(9, 5)
+    session.meet(Entity(5, 7, None, "Ann"))
+    session.glimpse(5, Glimpse(9, 6))
+    assert session.seen_in(5) is None
+
+
+async def test_a_min_caller_is_nobody_with_a_hash_of_use(lab: Lab, ann: Account) -> None:
+    stranger = tl.User(77, access_hash=8, min=True, first_name="Carl", username="carl")
+    person = await ann._who(77, {77: stranger})
+    assert (person.access_hash, person.name, person.username) == (0, "Carl", "carl")
 
 
 def test_a_name_that_nobody_has_is_not_the_account_itself() -> None:

@@ -91,6 +91,8 @@ async def test_a_qr_code_may_lead_to_another_data_centre(lab: Lab) -> None:
             token = token_of(await asyncio.wait_for(answers.urls.get(), 10))
             await phone.ask(fn.auth.AcceptLoginTokenRequest(token))
             signed = await asyncio.wait_for(running, 10)
+        assert any(entry.account is eve for entry in far.keys.values())
+        assert not any(entry.account is eve for entry in lab.keys.values())
         assert (await who_is(settings(far, signed.session))).person.name == "Eve"
 
 
@@ -150,7 +152,7 @@ async def test_privacy_of_calls_is_one_fact(lab: Lab) -> None:
             key = tl.InputPrivacyKeyPhoneCall()
             await account.ask(fn.account.SetPrivacyRequest(key, [rule]))
             assert (await guest.privacy()).calls is who
-            assert ann(lab).calls_forbidden is (who is not Who.EVERYBODY)
+            assert ann(lab).calls_forbidden is (who is Who.NOBODY)
         ann(lab).calls_forbidden = True
         assert (await guest.privacy()).calls is Who.NOBODY
     assert theirs

@@ -195,7 +195,7 @@ async def test_bombs_and_garbage_within_a_good_packet_are_refused(raw: Raw) -> N
 
 async def test_an_access_hash_is_worth_nothing_to_another(lab: Lab, raw: Raw) -> None:
     ann, bob = named(lab, "Ann"), named(lab, "Bob")
-    for viewer, text in ((bob, "PEER_ID_INVALID"), (ann, "")):
+    for viewer, text in ((bob, "USER_ID_INVALID"), (ann, "")):
         peer = tl.InputUser(bob.id, bob.hash_for(viewer))
         assert await raw.error(await raw.ask(fn.users.GetUsersRequest([peer]))) == text
 
