@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Self
 
 import attrs
@@ -39,6 +40,9 @@ log = logging.getLogger(__name__)
 MOST_WAITING = 1000
 STALE = ("PEER_ID_INVALID", "USER_ID_INVALID")
 """What Telegram says to an access hash that is not good."""
+
+Handled = Callable[[], None]
+"""Tells the client that brought something that the product has handled it."""
 
 
 @attrs.frozen
@@ -86,37 +90,57 @@ class Account:
         self.settings = settings
         self.counters: Counter[str] = Counter()
         self.me: Person
-        self._client = new_client(settings, keeper)
-        self._session: KeptSession = self._client.session
+        self._changed = asyncio.Event()
+        self._take_client(keeper)
         self.queue = Queue(self._ask_once, rates)
-        self._watch = Watch(self._client, "the phone account")
         self._desk = CallDesk(
             self.ask, self._who, lambda: self.me.id, settings, times=times, clock=clock
         )
-        self._messages: asyncio.Queue[tuple[int, ChatMessage]] = asyncio.Queue()
-        self._missed: asyncio.Queue[tuple[int, MissedCall]] = asyncio.Queue()
+        self._messages: asyncio.Queue[tuple[Handled, ChatMessage]] = asyncio.Queue()
+        self._missed: asyncio.Queue[tuple[Handled, MissedCall]] = asyncio.Queue()
         self._waiting: set[tuple[str, int]] = set()
         """Messages and missed calls that the product has not handled yet."""
         self._tasks: set[asyncio.Task[None]] = set()
-        self._changed = asyncio.Event()
-        self._client.saved = self._changed.set
 
     async def __aenter__(self) -> Self:
-        # before it connects: what comes with the very first bytes is not to be lost
-        self._client.add_event_handler(self._update, events.Raw(api.UPDATES))
-        self._client.add_event_handler(self._message, events.NewMessage(incoming=True))
-        self._client.add_event_handler(self._call_note, events.Raw(tl.UpdateNewMessage))
-        me = await self._watch.connect()
-        # Telethon's own knowledge of it, which its updates need
-        await self._client.is_user_authorized()
-        await self._client.get_me()
-        self.me = person_of(me)
-        self._watch.start()
+        await self._connect()
         await self.queue.__aenter__()
         self._do(self._keep())
         # Telegram's group is proved sound now, in a thread: the first call shall not wait for it
         self._proving = asyncio.create_task(self._desk.prove())
         return self
+
+    async def renew(self, session: str, keeper: Keeper | None = None) -> None:
+        """Another session in the place of one that is gone: who holds the account keeps it.
+
+        Calls of the same Telegram user live on; those of another one are hung up. AccountGone
+        where Telegram does not know the new session either; TelegramRefused where it may be tried
+        again.
+        """
+        before = self.me.id
+        await self._watch.stop()
+        await self._client.disconnect()
+        await self._session.flush()
+        self.settings = attrs.evolve(self.settings, session=session)
+        self._take_client(keeper)
+        await self._connect()
+        if self.me.id != before:
+            self._waiting.clear()
+            await self._desk.close()
+
+    def _take_client(self, keeper: Keeper | None) -> None:
+        self._client = new_client(self.settings, keeper)
+        self._session: KeptSession = self._client.session
+        self._client.saved = self._changed.set
+        self._watch = Watch(self._client, "the phone account")
+
+    async def _connect(self) -> None:
+        # before it connects: what comes with the very first bytes is not to be lost
+        self._client.add_event_handler(self._update, events.Raw(api.UPDATES))
+        self._client.add_event_handler(self._message, events.NewMessage(incoming=True))
+        self._client.add_event_handler(self._call_note, events.Raw(tl.UpdateNewMessage))
+        self.me = person_of(await self._watch.connect())
+        self._watch.start()
 
     async def __aexit__(self, *why: object) -> None:
         """Hang up what is left, then leave."""
@@ -203,31 +227,31 @@ class Account:
         is kept, and neither a gap nor a restart brings it again.
         """
         while True:
-            token, message = await self._messages.get()
+            handled, message = await self._messages.get()
             yield message
-            await self._handled("m", message.id, token)
+            await self._handled("m", message.id, handled)
 
     async def missed(self) -> AsyncIterator[MissedCall]:
         """Who called while we were away, each call once."""
         while True:
-            token, call = await self._missed.get()
+            handled, call = await self._missed.get()
             yield call
-            await self._handled("c", call.id, token)
+            await self._handled("c", call.id, handled)
 
-    async def _handled(self, kind: str, id: int, token: int) -> None:
+    async def _handled(self, kind: str, id: int, handled: Handled) -> None:
         self._session.handle(kind, id)
         self._waiting.discard((kind, id))
-        self._client.handled(token)
+        handled()
         await self._session.flush()
 
     def _is_known(self, kind: str, id: int) -> bool:
         """Whether it was handled, or waits to be."""
         return (kind, id) in self._waiting or self._session.is_handled(kind, id)
 
-    def _hand_over(self, kind: str, id: int) -> int:
-        """A token for what waits to be handled: the state that is saved stays before it."""
+    def _hand_over(self, kind: str, id: int) -> Handled:
+        """For what waits to be handled: until then the state that is saved stays before it."""
         self._waiting.add((kind, id))
-        return self._client.progress.wait()
+        return partial(self._client.handled, self._client.progress.wait())
 
     async def send(
         self, person: Person, text: str, *, priority: Priority = Priority.NOTE

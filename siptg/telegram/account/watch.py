@@ -53,12 +53,17 @@ class Watch:
         try:
             await self._client.connect()
             (me,) = await self.ask(users.GetUsersRequest([InputUserSelf()]))
-        except (errors.AuthKeyNotFound, TelegramRefused) as error:
+            # Telethon's own knowledge of it, which its updates need
+            await self._client.is_user_authorized()
+            await self._client.get_me()
+        except (errors.AuthKeyNotFound, errors.RPCError, TelegramRefused) as error:
             await self._client.disconnect()
-            word = error.text if isinstance(error, TelegramRefused) else "AUTH_KEY_NOT_FOUND"
+            word = error.text if isinstance(error, TelegramRefused) else word_of(error)
             health = health_of(word)
             if health is None:
-                raise
+                raise refusal_of(error) if isinstance(error, errors.RPCError) else error from None
+            self.health = health
+            self._ended.set()
             raise AccountGone(health) from None
         return me
 

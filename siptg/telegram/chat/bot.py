@@ -34,25 +34,45 @@ class Greeting:
 
 
 class Bot:
-    """The bot's side: `async with Bot(settings) as bot`. Its updates go to `Cards`."""
+    """The bot's side: `async with Bot(settings) as bot`. Its updates go to `Cards`.
+
+    Settings without a session make a bot that is not connected until `renew` brings one.
+    """
 
     def __init__(self, settings: TelegramSettings) -> None:
         self.me: Person
         self.updates: asyncio.Queue[Any] = asyncio.Queue(MOST_WAITING)
-        self._client = new_client(settings)
-        self._watch = Watch(self._client, "the bot")
+        self._settings = settings
+        self._take_client()
         self.queue = Queue(self._ask_where)
         """For edits of cards: in their turn, at Telegram's pace."""
 
     async def __aenter__(self) -> Self:
-        self._client.add_event_handler(self._update, events.Raw(KINDS))
-        self._client.add_event_handler(self._message, events.NewMessage(incoming=True))
-        me = await self._watch.connect()
-        await self._client.is_user_authorized()
-        self.me = person_of(me)
-        self._watch.start()
+        if self._settings.session:
+            await self._connect()
         await self.queue.__aenter__()
         return self
+
+    async def renew(self, session: str) -> None:
+        """Another session in the place of one that is gone, or of none.
+
+        AccountGone where Telegram does not know it; TelegramRefused where it may be tried again.
+        """
+        await self._watch.stop()
+        await self._client.disconnect()
+        self._settings = attrs.evolve(self._settings, session=session)
+        self._take_client()
+        await self._connect()
+
+    def _take_client(self) -> None:
+        self._client = new_client(self._settings)
+        self._watch = Watch(self._client, "the bot")
+
+    async def _connect(self) -> None:
+        self._client.add_event_handler(self._update, events.Raw(KINDS))
+        self._client.add_event_handler(self._message, events.NewMessage(incoming=True))
+        self.me = person_of(await self._watch.connect())
+        self._watch.start()
 
     async def __aexit__(self, *why: object) -> None:
         await self.queue.__aexit__(*why)
@@ -67,6 +87,11 @@ class Bot:
     async def gone(self) -> Health:
         """Wait until the bot's session or token is good no more; what happened."""
         return await self._watch.gone()
+
+    @property
+    def session(self) -> str:
+        """The one that it was given last; empty where there was none."""
+        return self._settings.session
 
     @property
     def connected(self) -> bool:
