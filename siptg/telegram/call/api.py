@@ -25,8 +25,11 @@ from siptg.telegram.people import Person, TelegramCause, TelegramRefused
 
 UPDATES = (tl.UpdatePhoneCall, tl.UpdatePhoneCallSignalingData)
 LAYERS = 65, 92
-_ONCE_MORE = ("RANDOM_ID_DUPLICATE", "PARTICIPANT_CALL_FAILED")
-"""Refusals that another random id may mend (design: §1.3)."""
+_ONCE_MORE = "PARTICIPANT_CALL_FAILED"
+"""A refusal that another random id may mend (design: §1.3)."""
+TAKEN_ALREADY = "RANDOM_ID_DUPLICATE"
+"""The server has the call: Telethon asks again, as if anew, when the connection broke before the
+answer came."""
 REFLECTOR_PORT = 599
 """Of a reflector that names none."""
 
@@ -52,9 +55,10 @@ def read(update: Any) -> CallUpdate | None:
                 call.id, call.access_hash, call.admin_id, bytes(call.g_a_hash), versions, call.date
             )
         case tl.PhoneCallWaiting():
-            return Waiting(call.id, call.access_hash, call.receive_date is not None)
+            received = call.receive_date is not None
+            return Waiting(call.id, call.access_hash, received, _callee(call))
         case tl.PhoneCallAccepted():
-            return Accepted(call.id, call.access_hash, bytes(call.g_b))
+            return Accepted(call.id, call.access_hash, bytes(call.g_b), _callee(call))
         case tl.PhoneCall():
             return _ready(call)
         case tl.PhoneCallDiscarded():
@@ -62,6 +66,10 @@ def read(update: Any) -> CallUpdate | None:
         case tl.PhoneCallEmpty():
             return Discarded(call.id, "")
     return None
+
+
+def _callee(call: Any) -> int:
+    return 0 if call.video else int(call.participant_id)
 
 
 def _ready(call: Any) -> Ready:
@@ -128,7 +136,7 @@ class Calls:
         try:
             made = await ask()
         except TelegramRefused as refused:
-            if refused.text not in _ONCE_MORE:
+            if refused.text != _ONCE_MORE:
                 raise
             made = await ask()
         self._known(made.id, commitment)

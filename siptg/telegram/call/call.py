@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from siptg.rtp.clock import MediaClock
 from siptg.telegram.call import events
+from siptg.telegram.call.api import TAKEN_ALREADY
 from siptg.telegram.call.dh import Secret, SharedKey
 from siptg.telegram.call.events import CallEvent, CallUpdate, Ended, Ready
 from siptg.telegram.call.machine import CallMachine, Given, State
@@ -65,10 +66,12 @@ class TelegramCall:
         addresses: tuple[str, ...] | None = None,
         clock: MediaClock | None = None,
         over: Callable[[TelegramCall], None] = lambda _: None,
+        lost: Callable[[TelegramCall], None] = lambda _: None,
         opus: OpusSettings | None = None,
         relays: tuple[RelayServer, ...] = (),
         p2p: bool = True,
     ) -> None:
+        """`lost` is told that the server has our request, or may have it, without an answer."""
         self.person, self.outgoing = person, outgoing
         self.audio = CallAudio(effort=clock.effort if clock else None, opus=opus)
         self.muted = False
@@ -76,6 +79,7 @@ class TelegramCall:
         self._we_are_muted = False
         self.counters: Counter[str] = Counter()
         self._api, self._addresses, self._told_over = api, addresses, over
+        self._told_lost = lost
         self._clock, self._relays, self._p2p = clock, relays, p2p
         self._versions = versions
         self._their_versions: tuple[str, ...] = ()
@@ -88,7 +92,7 @@ class TelegramCall:
         self._tasks: set[asyncio.Task[None]] = set()
         self._signals: asyncio.Queue[bytes] = asyncio.Queue()
         self._carrying: asyncio.Task[None] | None = None
-        self._commitment = b""
+        self._commitment, self._asking = b"", False
 
     @property
     def id(self) -> int:
@@ -108,6 +112,11 @@ class TelegramCall:
     def is_unanswered(self) -> bool:
         """Ours, and she has not taken it yet."""
         return self._machine.state in UNANSWERED
+
+    @property
+    def is_asking(self) -> bool:
+        """The server has not answered our request yet."""
+        return self._asking
 
     @property
     def commitment(self) -> bytes:
@@ -175,7 +184,19 @@ class TelegramCall:
         self._commitment = commitment
 
         async def ask() -> None:
-            self.update(await self._api.request(self.person, commitment))
+            self._asking = True
+            try:
+                made = await self._api.request(self.person, commitment)
+            except TelegramRefused as refused:
+                self._asking = False
+                taken = refused.text == TAKEN_ALREADY
+                if taken or refused.cause is TelegramCause.SILENT:
+                    self._told_lost(self)
+                if not taken:
+                    raise
+            else:
+                self._asking = False
+                self.update(made)
 
         self._ask(ask())
 

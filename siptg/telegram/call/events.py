@@ -88,6 +88,8 @@ class Waiting:
     access_hash: int = attrs.field(repr=False)
     ringing: bool
     """Her device has it."""
+    callee: int = 0
+    """Whom the call is to, where it is one such as ours are; else 0."""
 
 
 @attrs.frozen
@@ -97,6 +99,8 @@ class Accepted:
     id: int
     access_hash: int = attrs.field(repr=False)
     g_b: bytes = attrs.field(repr=False)
+    callee: int = 0
+    """As in `Waiting`."""
 
 
 @attrs.frozen
