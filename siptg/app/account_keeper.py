@@ -7,6 +7,7 @@ import contextlib
 import logging
 import math
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 
 import attrs
 
@@ -83,6 +84,7 @@ class AccountKeeper:
             _must_be("phone", name, found)
             settings = settings_of(self._config, found.session)
             account = Account(settings, clock=clock, keeper=self._keeper(found))
+            account.moved = partial(self._moved, name)
             await stack.enter_async_context(account)
         except (AccountGone, SignInFailed) as error:
             health = _health(error)
@@ -108,6 +110,7 @@ class AccountKeeper:
     async def enter_bot(self, stack: contextlib.AsyncExitStack) -> Bot:
         """The bot that shows cards. As long as it cannot be used, cards come as text."""
         bot = await stack.enter_async_context(Bot(settings_of(self._config)))
+        bot.moved = partial(self._moved, self._config.bot)
 
         async def take(found: SignedIn) -> None:
             await bot.renew(found.session)
@@ -201,6 +204,15 @@ class AccountKeeper:
             if found.session != asked:  # it moved to another data centre
                 await self._store.keep_session(name, found.session)
             await self._store.keep_account(record_of(name, found.person, found.is_bot, READY))
+
+    async def _moved(self, name: str, session: str) -> None:
+        """Unless `siptg login` has kept another one meanwhile: that one is for later."""
+        seat = next((seat for seat in self._seats if seat.name == name), None)
+        with _told():
+            if seat is None or await self._store.session(name) == seat.tried:
+                await self._store.keep_session(name, session)
+        if seat is not None:
+            seat.tried = session
 
     async def _gone(self, name: str, kind: str, health: Health) -> None:
         with _told():

@@ -10,7 +10,9 @@ from pathlib import Path
 import attrs
 import pytest
 import pytest_asyncio
+from telethon.sessions import StringSession
 from telethon.tl import functions as fn
+from telethon.tl import types as tl
 
 from siptg.app.config import Config
 from siptg.app.demo.stage import BOT_TOKEN, PHONE_NAME, PHONE_NUMBER, Stage, stage
@@ -19,6 +21,7 @@ from siptg.app.telegram_login import log_in, log_in_as
 from siptg.sip.registration import RegistrationState
 from siptg.telegram.account.sign_in import CodeSent
 from siptg.telegram.lab import Lab, LabAccount
+from siptg.telegram.lab.dcs import data_centre
 from siptg.telegram.lab.user import Seen
 from tests.support.background import open_files
 
@@ -235,6 +238,36 @@ async def test_a_bot_that_was_not_there_at_the_start_may_come_later(tmp_path: Pa
                 await asyncio.sleep(0.02)
         async with await talking_to_the_pbx(on):
             await on.ann.sees(lambda seen: any(b[0] == "1" for b in seen.buttons))
+
+
+async def test_accounts_that_telegram_moves_are_kept_where_they_are_now(on: Stage) -> None:
+    service, dcs = on.service, on.lab.dcs
+    async with data_centre(on.lab, 4):
+        dcs.move(phone_of(on.lab), 4)
+        await service.account.find("ann")
+        dcs.move(bot_of(on.lab), 4)
+        await service.bot.ask(fn.users.GetUsersRequest([tl.InputUserSelf()]))
+        for name in ("phone account", "bot"):
+            assert StringSession(await service.store.session(name)).dc_id == 4
+        async with await talking_to_the_pbx(on):
+            await on.ann.sees(lambda seen: any(b[0] == "1" for b in seen.buttons))
+        await idle(on)
+        # the session that it was moved with is the one that is gone
+        await revoked(on)
+        await log_in_again(on)
+        await in_use(on)
+        await dialled(on)
+
+
+async def test_a_move_takes_nothing_from_a_login_that_waits_to_be_used(on: Stage) -> None:
+    service = on.service
+    await log_in_again(on)
+    fresh = await service.store.session("phone account")
+    async with data_centre(on.lab, 4):
+        on.lab.dcs.move(phone_of(on.lab), 4)
+        await service.account.find("ann")
+        assert StringSession(service.account.session).dc_id == 4
+        assert await service.store.session("phone account") == fresh
 
 
 class NoQuestions:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Self
@@ -18,6 +18,7 @@ from telethon.tl import types as tl
 from siptg.rtp.clock import MediaClock
 from siptg.telegram.account.calls import STALE_AFTER, CallDesk
 from siptg.telegram.account.health import Health
+from siptg.telegram.account.moving import nobody
 from siptg.telegram.account.pace import Priority, Rates
 from siptg.telegram.account.queue import Queue
 from siptg.telegram.account.session import Keeper, KeptSession
@@ -90,6 +91,8 @@ class Account:
         self.settings = settings
         self.counters: Counter[str] = Counter()
         self.me: Person
+        self.moved: Callable[[str], Awaitable[None]] = nobody
+        """Told the session that takes the place of ours when Telegram moves the account."""
         self._changed = asyncio.Event()
         self._take_client(keeper)
         self.queue = Queue(self._ask_once, rates)
@@ -132,7 +135,12 @@ class Account:
         self._client = new_client(self.settings, keeper)
         self._session: KeptSession = self._client.session
         self._client.saved = self._changed.set
+        self._client.moved = self._move
         self._watch = Watch(self._client, "the phone account")
+
+    async def _move(self, session: str) -> None:
+        self.settings = attrs.evolve(self.settings, session=session)
+        await self.moved(session)
 
     async def _connect(self) -> None:
         # before it connects: what comes with the very first bytes is not to be lost

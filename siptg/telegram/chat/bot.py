@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any, Self
 
 import attrs
@@ -10,6 +11,7 @@ from telethon import events
 from telethon.tl import types as tl
 
 from siptg.telegram.account.health import Health
+from siptg.telegram.account.moving import nobody
 from siptg.telegram.account.queue import Queue
 from siptg.telegram.account.telethon import new_client, person_of
 from siptg.telegram.account.watch import Watch
@@ -41,6 +43,8 @@ class Bot:
 
     def __init__(self, settings: TelegramSettings) -> None:
         self.me: Person
+        self.moved: Callable[[str], Awaitable[None]] = nobody
+        """Told the session that takes the place of ours when Telegram moves the account."""
         self.updates: asyncio.Queue[Any] = asyncio.Queue(MOST_WAITING)
         self._settings = settings
         self._take_client()
@@ -66,7 +70,12 @@ class Bot:
 
     def _take_client(self) -> None:
         self._client = new_client(self._settings)
+        self._client.moved = self._move
         self._watch = Watch(self._client, "the bot")
+
+    async def _move(self, session: str) -> None:
+        self._settings = attrs.evolve(self._settings, session=session)
+        await self.moved(session)
 
     async def _connect(self) -> None:
         self._client.add_event_handler(self._update, events.Raw(KINDS))
