@@ -36,7 +36,7 @@ async def measure(messages: int) -> float:
                 return lab.code_for(phone)
 
             session = await sign_in(settings, phone, code)
-            accounts.append(Account(attrs.evolve(settings, session=session), rates=UNPACED))
+            accounts.append(Account(attrs.evolve(settings, session=session, rates=UNPACED)))
         async with accounts[0] as writer, accounts[1] as reader:
             person = await writer.find("reader")
             begun = time.perf_counter()

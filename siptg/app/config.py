@@ -16,11 +16,13 @@ from cattrs.errors import ClassValidationError
 
 from siptg.sip.errors import SipError
 from siptg.sip.uri import Uri
+from siptg.telegram.account.pace import Rates
 from siptg.telegram.media.opus import PTIMES
 from siptg.telegram.media.servers import RelayServer, relay_server
 from siptg.telegram.signalling import versions
 
 DEFAULT_PATH = Path("siptg.toml")
+LEAST_RATE, MOST_RATE = 0.01, 1000
 
 
 class ConfigError(Exception):
@@ -87,6 +89,8 @@ class TelegramConfig:
     only, and no address of this machine is told.
     """
     relays: tuple[RelayConfig, ...] = ()
+    rates: Rates = attrs.field(factory=Rates)
+    """Of messages, for each account's queue: seconds to wait that Telegram asks for come on top."""
 
 
 @attrs.frozen
@@ -136,11 +140,18 @@ class LogConfig:
 
 
 @attrs.frozen
+class MetricsConfig:
+    listen: str | None = None
+    """`host:port` of the page for Prometheus; left out, there is none."""
+
+
+@attrs.frozen
 class Config:
     telegram: TelegramConfig
     lines: tuple[LineConfig, ...]
     store: StoreConfig = attrs.field(factory=StoreConfig)
     log: LogConfig = attrs.field(factory=LogConfig)
+    metrics: MetricsConfig = attrs.field(factory=MetricsConfig)
 
 
 def load(path: Path) -> Config:
@@ -186,6 +197,7 @@ def _check(config: Config) -> list[str]:
         found.append(f"telegram.opus_ptime: one of {', '.join(map(str, PTIMES))}")
     if strange := versions.unknown(config.telegram.versions):
         found.append(f"telegram.versions: {strange}")
+    found += [f"telegram.rates.{complaint}" for complaint in _check_rates(config.telegram.rates)]
     for n, relay in enumerate(config.telegram.relays):
         try:
             relay.server()
@@ -213,7 +225,21 @@ def _check(config: Config) -> list[str]:
                 found.append(f"lines[{n}].{key}: more than 0 and at most 120 seconds expected")
     if config.log.level.lower() not in {"debug", "info", "warning", "error"}:
         found.append(f"log.level: debug, info, warning or error expected, not {config.log.level!r}")
+    listen = config.metrics.listen
+    if listen is not None and not _is_host_port(listen):
+        found.append(f"metrics.listen: HOST:PORT expected, not {listen!r}")
     return found
+
+
+def _check_rates(rates: Rates) -> Iterator[str]:
+    for key, value in attrs.asdict(rates).items():
+        if key in ("chat", "overall"):
+            if not LEAST_RATE <= value <= MOST_RATE:
+                yield (
+                    f"{key}: {LEAST_RATE} to {MOST_RATE} messages a second expected, not {value!r}"
+                )
+        elif value < 1:
+            yield f"{key}: 1 or more expected, not {value!r}"
 
 
 def _check_sound(line: LineConfig) -> Iterator[str]:

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import attrs
 
-from siptg.app import cards, languages
+from siptg.app import backlog, cards, languages
 from siptg.app.account_keeper import AccountKeeper
 from siptg.app.actions import ACTIONS
 from siptg.app.causes import Cause
@@ -20,6 +20,8 @@ from siptg.app.config import Config
 from siptg.app.conversation import Conversation
 from siptg.app.house_desk import HouseDesk, terms_of
 from siptg.app.lines import Line, Lines
+from siptg.app.metrics import Metrics
+from siptg.app.metrics_server import MetricsServer
 from siptg.app.numbers import NotDialable, read_wish
 from siptg.app.router import Router
 from siptg.app.sip_leg import SipLeg
@@ -63,6 +65,7 @@ class Service:
         self.keeper: AccountKeeper
         self.account: Account
         self.bot: Bot
+        self.metrics: MetricsServer | None = None
         self.cards: Cards
         self.lines: Lines
         self.router: Router
@@ -70,6 +73,8 @@ class Service:
     async def __aenter__(self) -> Self:
         """Everything on, in the order of need; what fails undoes what stands."""
         async with contextlib.AsyncExitStack() as stack:
+            if (listen := self.config.metrics.listen) is not None:
+                self.metrics = await stack.enter_async_context(MetricsServer(listen))
             seal = open_seal(self.config.store.key_file, self.config.store.path)
             self.store = await stack.enter_async_context(SqlStore(self.config.store.path, seal))
             self.clock = await stack.enter_async_context(MediaClock())
@@ -86,6 +91,10 @@ class Service:
             self.router = Router(self.lines)
             await self._meet_people()
             await stack.enter_async_context(self.lines)
+            accounts = self._by_name()
+            if self.metrics is not None:
+                metrics = Metrics(accounts, self.cards, self.conversations, self.lines, self.clock)
+                self.metrics.page = metrics.page
             stack.push_async_callback(self._hang_up_all)
             self._stack = stack.pop_all()
         for work in (
@@ -94,6 +103,7 @@ class Service:
             self._take_missed(),
             self._take_presses(),
             self.keeper.watch(self._meet_again),
+            backlog.watch({name: one.queue for name, one in accounts.items()}),
         ):
             self._do(work)
         log.info("= running with %d lines", len(self.config.lines))
@@ -113,6 +123,11 @@ class Service:
         for task in self._tasks:
             if task.done() and not task.cancelled() and (error := task.exception()):
                 raise error
+
+    def _by_name(self) -> dict[str, Account | Bot]:
+        """The accounts as the configuration calls them."""
+        names = self.config.telegram
+        return {names.account: self.account, names.bot: self.bot}
 
     async def _meet_people(self) -> None:
         """Know whom lines are for: from the store, else by their user name on Telegram."""

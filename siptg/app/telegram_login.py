@@ -50,6 +50,7 @@ def settings_of(config: TelegramConfig, session: str = "") -> TelegramSettings:
         opus=OpusSettings(config.opus_ptime, config.opus_fec, config.opus_dtx),
         p2p=config.p2p,
         relays=tuple(relay.server() for relay in config.relays),
+        rates=config.rates,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 
+from siptg.telegram.account.pace import Rates
 from siptg.telegram.media.opus import OpusSettings
 from siptg.telegram.media.servers import RelayServer
 from siptg.telegram.server import Server
@@ -30,3 +31,5 @@ class TelegramSettings:
     """
     relays: tuple[RelayServer, ...] = ()
     """STUN and TURN servers of our own, beside Telegram's."""
+    rates: Rates = attrs.field(factory=Rates)
+    """At which messages go out, of each account by itself."""

@@ -12,6 +12,7 @@ from siptg.app.telegram_login import settings_of
 from siptg.rtp.clock import MediaClock
 from siptg.rtp.digits.ways import Way
 from siptg.rtp.offer import Policy
+from siptg.telegram.account.pace import Rates
 
 GOOD = """
 [telegram]
@@ -65,6 +66,17 @@ def test_a_line_that_says_nothing_is_not_encrypted(folder: Path) -> None:
     assert phone.ways == (Way.RFC4733, Way.INFO)
 
 
+def test_rates_are_read_and_come_to_the_accounts_settings(folder: Path) -> None:
+    said = "[telegram.rates]\nchat = 2\nmost_in_chat = 9\n[[lines]]"
+    config = load(written(folder, GOOD.replace("[[lines]]", said)))
+    assert settings_of(config.telegram).rates == Rates(chat=2.0, most_in_chat=9)
+    assert settings_of(load(written(folder, GOOD)).telegram).rates == Rates()
+
+
+def test_there_is_no_page_of_metrics_unless_its_address_is_named(folder: Path) -> None:
+    assert load(written(folder, GOOD)).metrics.listen is None
+
+
 def test_secrets_are_not_in_the_repr(folder: Path) -> None:
     shown = repr(load(written(folder, GOOD)))
     assert "0123" not in shown and "777" not in shown and "hunter2" not in shown
@@ -103,6 +115,28 @@ def test_secrets_are_not_in_the_repr(folder: Path) -> None:
         ),
         ("ring_seconds = 30", "dtmf = []", "dtmf: at least one of rfc4733, info or inband"),
         ("ring_seconds = 30", 'listen = "5060"', "listen: HOST:PORT expected, not '5060'"),
+        ("[[lines]]", "[metrics]\nlisten = 9464\n[[lines]]", "metrics.listen: "),
+        (
+            "[[lines]]",
+            '[metrics]\nlisten = "9464"\n[[lines]]',
+            "metrics.listen: HOST:PORT expected, not '9464'",
+        ),
+        ("[[lines]]", "[metrics]\nport = 1\n[[lines]]", "metrics: unknown key port"),
+        *(
+            ("[[lines]]", f"[telegram.rates]\n{said}\n[[lines]]", f"telegram.rates.{complaint}")
+            for said, complaint in (
+                ("chat = 0", "chat: 0.01 to 1000 messages a second expected, not 0.0"),
+                ("overall = -3", "overall: 0.01 to 1000 messages a second expected, not -3.0"),
+                ("overall = nan", "overall: 0.01 to 1000 messages a second expected, not nan"),
+                ("chat = inf", "chat: 0.01 to 1000 messages a second expected, not inf"),
+                ('chat = "1"', "chat: a number expected, not '1'"),
+                ("chat_burst = 0", "chat_burst: 1 or more expected, not 0"),
+                ("overall_burst = 1.5", "overall_burst: a whole number expected, not 1.5"),
+                ("most_waiting = -1", "most_waiting: 1 or more expected, not -1"),
+                ("most_in_chat = true", "most_in_chat: a whole number expected, not True"),
+            )
+        ),
+        ("[[lines]]", "[telegram.rates]\nchats = 1\n[[lines]]", "rates: unknown key chats"),
         ("[telegram]", "[telegram", "is not TOML"),
     ],
 )

@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from siptg.rtp.wire import Address, Receive, Wire
 from siptg.telegram.media import ports
 
-LOSS, JITTER = 0.05, 0.05
-"""Share of packets; seconds to both sides of as much delay."""
+EACH, JITTER = 20, 0.05
+"""Of so many packets in a row one is lost, any of them; seconds to both sides of as much delay."""
 NETEM = ("delay", "50ms", "50ms", "loss", "5%")
 
 
@@ -39,9 +39,13 @@ class BadWire(Wire):
             self.perhaps(lambda now: receive(data, source, now))
 
         super().__init__(sock, late)
+        self._seen = self._lost = 0
 
     def perhaps(self, act: Callable[[float], None]) -> None:
-        if self.chance.random() < LOSS:
+        if self._seen % EACH == 0:
+            self._lost = self._seen + self.chance.randrange(EACH)
+        self._seen += 1
+        if self._seen - 1 == self._lost:
             return
         loop = asyncio.get_running_loop()
 

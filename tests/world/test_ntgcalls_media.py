@@ -73,7 +73,8 @@ async def test_in_bad_weather_the_tone_is_heard_whole(monkeypatch: pytest.Monkey
             share = share_of_tone(np.concatenate(frames), call.audio.rate, 880)
             quality, theirs = call.audio.quality(), olga.engine.heard[heard:]
     print(f"share {share:.3f}; {quality}; she heard {theirs}")
-    assert share > 0.93
+    # her packets hold 60 ms, and of a tone they repair the one before but partly
+    assert share > 0.98 - quality.loss
     assert len(theirs) > 3 and all(abs(hz - 440) < 5 for hz in theirs)
     assert 0.005 < quality.loss < 0.15 and quality.jitter_ms > 5
     assert quality.mos is not None and 2.5 < quality.mos < 4.3
@@ -101,8 +102,7 @@ async def test_in_bad_weather_two_of_us_hear_each_other_whole(
             share = share_of_tone(np.concatenate(frames), b.audio.rate, 440)
             quality = b.audio.quality()
     print(f"share {share:.3f}; {quality}")
-    # what is lost is concealed, and fades: little more than that may be missing
-    assert share > 0.97 - 1.5 * quality.loss and 0.01 < quality.loss < 0.2
+    assert share > 0.97 and 0.01 < quality.loss < 0.2
     assert quality.mos is not None and 2.5 < quality.mos < 4.3
 
 

@@ -86,24 +86,24 @@ async def names_findings(config: Config) -> list[Finding]:
 
 
 def ports_findings(config: Config) -> list[Finding]:
-    """Whether the ports that lines listen on are there to have; a running siptg holds its own."""
-    found = []
-    for line in config.lines:
-        if line.listen is None:
-            continue
-        host, _, port = line.listen.rpartition(":")
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        with socket.socket(family, socket.SOCK_DGRAM) as tried:
-            try:
-                tried.bind((host.strip("[]"), int(port)))
-            except OSError as error:
-                found.append(
-                    warning(
-                        f"port: {line.name}",
-                        f"{line.listen} cannot be had: {error.strerror}",
-                        "fine while `siptg run` is on; else end what holds it, or change `listen`",
-                    )
-                )
-            else:
-                found.append(ok(f"port: {line.name}", f"{line.listen} is free"))
-    return found
+    """Whether the ports that we listen on are there to have; a running siptg holds its own."""
+    wanted = [(line.name, line.listen, socket.SOCK_DGRAM) for line in config.lines]
+    wanted.append(("metrics", config.metrics.listen, socket.SOCK_STREAM))
+    return [_port_finding(f"port: {name}", at, kind) for name, at, kind in wanted if at is not None]
+
+
+def _port_finding(check: str, listen: str, kind: socket.SocketKind) -> Finding:
+    host, _, port = listen.rpartition(":")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, kind) as tried:
+        if kind is socket.SOCK_STREAM:  # as the server does: connections that were are no matter
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind((host.strip("[]"), int(port)))
+        except OSError as error:
+            return warning(
+                check,
+                f"{listen} cannot be had: {error.strerror}",
+                "fine while `siptg run` is on; else end what holds it, or change `listen`",
+            )
+    return ok(check, f"{listen} is free")

@@ -66,7 +66,7 @@ class JitterBuffer(Arrivals):
     """Ticks that `pull` gave beyond the end of its beat."""
     beat: int = attrs.field(init=False)
     """Ticks of a beat."""
-    _floor: float = attrs.field(default=SMALLEST - HALF_BAND, init=False)
+    _guarded: float = attrs.field(default=0.0, init=False)
     _pulled_at: float | None = attrs.field(default=None, init=False)
     _until_settled: int = attrs.field(default=LOOK_BACK, init=False)
 
@@ -126,8 +126,8 @@ class JitterBuffer(Arrivals):
         self.recent.append(behind._replace(sequence=(behind.sequence - 1) & 0xFFFF, payload=b""))
 
     def guard(self, seconds: float) -> None:
-        """Do not go below this delay: what comes next shall be there before it is needed."""
-        self._floor = max(SMALLEST - HALF_BAND, seconds + MARGIN)
+        """Mostly, what comes so much later than a packet shall be there when that one is due."""
+        self._guarded = seconds
 
     def settle(self, unit: float = BEAT, odd: float = 0.0) -> float:
         """Look back on some beats, and say by how many seconds the delay is off the middle of its
@@ -143,7 +143,8 @@ class JitterBuffer(Arrivals):
             transit.forget()
         if len(self.waiting) > 2 * self.most / BEAT:
             self._earliest()
-        self.low = max(self._floor, min(transit.needed + MARGIN, self.most - HALF_BAND))
+        needed = max(transit.needed, transit.usual + self._guarded) + MARGIN
+        self.low = max(SMALLEST - HALF_BAND, min(needed, self.most - HALF_BAND))
         self.target = self.low + BEAT - unit / 2
         least, self.least = self.least, INFINITE
         if least == INFINITE:

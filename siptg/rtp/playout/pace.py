@@ -20,7 +20,7 @@ FAR_OFF, LOST_TOUCH = 0.06, 0.15
 """Seconds beside the target from which on every second beat is tried, and each."""
 LONG_GUARD = 16
 """Looks, some ten seconds, for which losses let us wait for error correction."""
-LONGEST_WAIT = 0.04
+LONGEST_WAIT = 0.06
 """Seconds: a delay for the sake of error correction must not be more."""
 
 

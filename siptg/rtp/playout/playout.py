@@ -23,9 +23,10 @@ PRIMED_WITH = 0.16
 40 dB near to a decoder that heard all; with half of it, one time in ten it is not 20 dB near."""
 LONGEST = 0.25
 """Seconds of sound in one packet; more is taken for garbage."""
-HOPELESS, HOPING_AGAIN = 4, 100
-"""Times that a packet could not repair the one before, after which that is not waited for; and the
-number that is reached some minute later, one with each look."""
+HOPELESS, HOPING_AGAIN = 8, 100
+"""Gaps in a row that the packet behind could not repair, after which it is not waited for: of talk
+with pauses every other one cannot. And the number that is reached some minute later, one with each
+look."""
 _NONE: Samples = np.zeros(0, np.int16)
 
 
@@ -199,7 +200,7 @@ class Playout:
         except ValueError:
             samples = None
         if samples is None or len(samples) != hole:
-            self._refused += 1
+            self._refused += not self._made  # once a gap
             return None
         buffer.recovered()
         self.recovered += 1
@@ -223,17 +224,22 @@ class Playout:
         if not self.buffer.recent:
             return self._nothing(count)  # nobody was heard yet
         begun, self._made = self._made, self._made + count
+        plc, own = self._plc, None
         if not begun or self._own:
+            # the codec is asked even where the repetition is heard: it has to know of the gap
             own = self._conceal(count) if begun < OWN_CONCEALMENT * self.rate else None
             self._own = own is not None
-            if own is not None:
-                self._made_frames += 1
-                return own
-            self._plc.begin(self._heard(have))
-        if self._plc.silent:
+        if not begun or (own is None and not plc.active):
+            plc.begin(self._heard(have))
+            if own is not None and not plc.clear:
+                plc.stop()
+        if own is not None and not plc.active:
+            self._made_frames += 1
+            return own
+        if plc.silent:
             return self._nothing(count)
         self._made_frames += 1
-        return self._plc.give(count)
+        return plc.give(count)
 
     def _nothing(self, count: int) -> Samples:
         return self.fill(count) if self.fill is not None else np.zeros(count, np.int16)

@@ -15,6 +15,10 @@ FULL, GONE = 0.01, 0.06
 """Seconds after which the repetition begins to fade, and is silent."""
 VOICED = 0.5
 """Less alike is noise: the longest period is repeated, for a short one would buzz."""
+CLEAR = 0.9
+"""So much alike is a tone or a vowel. Its repetition is heard then, also where the codec could make
+something up: SILK takes a steady tone for noise. By PESQ talk with 5 % and 10 % of loss is as good
+so, or a few hundredths better, in SILK and in CELT."""
 JOINT, LONGEST_JOINT = 0.004, 0.01
 """Seconds of cross-fade back into real sound, more after a longer gap."""
 
@@ -22,7 +26,17 @@ JOINT, LONGEST_JOINT = 0.004, 0.01
 class Concealment:
     """One gap after the other of one stream."""
 
-    __slots__ = ("_at", "_cycle", "_full", "_gone", "_joint", "_most_joint", "_offset", "_rate")
+    __slots__ = (
+        "_at",
+        "_cycle",
+        "_full",
+        "_gone",
+        "_joint",
+        "_most_joint",
+        "_offset",
+        "_rate",
+        "clear",
+    )
 
     def __init__(self, rate: int) -> None:
         self._rate = rate
@@ -31,6 +45,8 @@ class Concealment:
         self._cycle: Wave | None = None
         self._at = 0
         self._offset = 0.0
+        self.clear = False
+        """What was heard before the gap repeats itself so well that nothing can be better."""
 
     @property
     def active(self) -> bool:
@@ -43,7 +59,7 @@ class Concealment:
 
     def begin(self, history: Samples) -> None:
         """A gap opens after `history`: 40 ms and more of it make a good copy."""
-        self._at, self._offset = 0, 0.0
+        self._at, self._offset, self.clear = 0, 0.0, False
         wave = history.astype(np.float64)
         window, least, most = self._rate * 3 // 400, self._rate // 400, self._rate * 3 // 200
         if len(wave) < window + most + most // 4:
@@ -52,6 +68,11 @@ class Concealment:
         start = len(wave) - window
         found, alike = best(wave, start, window, start - most, start - least, self._rate)
         lag = start - found if alike >= VOICED else most
+        # beside a constant, which is no sound
+        newest, before = wave[start:], wave[found : found + window]
+        newest, before = newest - newest.mean(), before - before.mean()
+        power = (newest @ newest) * (before @ before)
+        self.clear = bool(newest @ before >= CLEAR * np.sqrt(power + 1.0))
         cycle = wave[-lag:].copy()
         # its end runs into what stood before its beginning, so that it can be repeated
         overlap = lag // 4
@@ -61,6 +82,10 @@ class Concealment:
         # the first joint has no such overlap, as the sound before it is out already: a small step
         # is let down instead
         self._offset = float(wave[-1] - wave[-lag - 1])
+
+    def stop(self) -> None:
+        """The gap is another's to fill."""
+        self._cycle = None
 
     def give(self, count: int) -> Samples:
         """The next `count` samples of the gap."""

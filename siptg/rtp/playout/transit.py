@@ -11,8 +11,8 @@ BLOCKS = 16
 """Of those blocks that `learn` closes: with one each 0.64 s the memory is ten seconds."""
 KEPT = 4
 """Of each block the latest packets: one event cannot fill the whole picture."""
-RARE = 0.005
-"""This part of all packets may be later than `needed`."""
+RARE, SOME = 0.005, 0.1
+"""These parts of all packets may be later than `needed`, and than `usual`."""
 UNREACHED = 1.0
 """Seconds."""
 MOST_SEEN = 128
@@ -31,6 +31,8 @@ class Transit:
     """Transit of the fastest packet in memory, in seconds."""
     needed: float = 0.0
     """All but a rare packet come within this many seconds of the fastest."""
+    usual: float = 0.0
+    """Nine of ten do; never more than `needed`."""
     late: deque[float] = attrs.field(factory=lambda: deque(maxlen=MOST_SEEN), init=False)
     """By how much each packet of the open block was later than the fastest known then."""
     fell: bool = attrs.field(default=False, init=False)
@@ -77,7 +79,9 @@ class Transit:
             seen = list(blocks)
         else:
             seen = [*blocks, block]
-        rare = int(RARE * sum([b[1] for b in seen]))
-        self.needed = nlargest(rare + 1, [one for b in seen for one in b[2]])[-1]
+        count = sum([b[1] for b in seen])
+        latest = sorted([one for b in seen for one in b[2]], reverse=True)
+        self.needed = latest[int(RARE * count)]
+        self.usual = latest[min(int(SOME * count), len(latest) - 1)]
         if len(blocks) < BLOCKS // 2:
             self.needed = max(self.needed, self._trusted)

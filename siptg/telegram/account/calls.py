@@ -75,6 +75,10 @@ class CallDesk:
         """Numbers of calls that are over."""
         self._group: Group | None = None
 
+    @property
+    def calls_now(self) -> int:
+        return len(self._calls) + len(self._asking)
+
     async def call(self, person: Person) -> TelegramCall:
         """Call somebody; what becomes of it is in the call's events."""
         secret = await self._secret()

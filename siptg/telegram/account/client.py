@@ -19,7 +19,7 @@ from siptg.rtp.clock import MediaClock
 from siptg.telegram.account.calls import STALE_AFTER, CallDesk
 from siptg.telegram.account.health import Health
 from siptg.telegram.account.moving import nobody
-from siptg.telegram.account.pace import Priority, Rates
+from siptg.telegram.account.pace import Priority
 from siptg.telegram.account.queue import Queue
 from siptg.telegram.account.session import Keeper, KeptSession
 from siptg.telegram.account.telethon import (
@@ -84,7 +84,6 @@ class Account:
         times: CallTimes | None = None,
         clock: MediaClock | None = None,
         keeper: Keeper | None = None,
-        rates: Rates | None = None,
     ) -> None:
         """`keeper` has what is to outlive the process: how far we have read, and whom we met.
         `clock` is the one that moves the calls' audio; its beat then empties their sockets."""
@@ -95,7 +94,7 @@ class Account:
         """Told the session that takes the place of ours when Telegram moves the account."""
         self._changed = asyncio.Event()
         self._take_client(keeper)
-        self.queue = Queue(self._ask_once, rates)
+        self.queue = Queue(self._ask_once, settings.rates)
         self._desk = CallDesk(
             self.ask, self._who, lambda: self.me.id, settings, times=times, clock=clock
         )
@@ -184,6 +183,11 @@ class Account:
     @property
     def connected(self) -> bool:
         return bool(self._client.is_connected())
+
+    @property
+    def happened(self) -> Counter[str]:
+        """What is worth counting, of people, messages and calls."""
+        return self.counters + self._desk.counters
 
     async def ask(self, request: Any) -> Any:
         """One request, at once; TelegramRefused where Telegram says no, or nothing."""
@@ -285,6 +289,11 @@ class Account:
         return tl.InputPeerUser(person.id, known.access_hash) if known else peer_of(person)
 
     # calls
+
+    @property
+    def calls_now(self) -> int:
+        """Calls that there are; those that ring are among them."""
+        return self._desk.calls_now
 
     def calls(self) -> AsyncIterator[TelegramCall]:
         """Who calls us, as they come; each is to be answered or declined."""

@@ -27,6 +27,11 @@ TRIES, FIRST_PAUSE = 5, 1.0
 LONGEST_WAIT = 3600.0
 """Seconds; who is told to wait longer is refused."""
 
+OUTCOMES = ("sent", "coalesced", "same", "full", "failed")
+"""What becomes of a message."""
+COUNTED = (*OUTCOMES, "waits", "again")
+"""With Telegram's wishes to wait, and tries after its own troubles."""
+
 
 @attrs.define(eq=False)
 class _Work:
@@ -43,8 +48,7 @@ class Queue:
     """`async with Queue(ask) as queue: await queue.send(…)`."""
 
     def __init__(self, ask: Callable[[Any], Awaitable[Any]], rates: Rates | None = None) -> None:
-        self.counters: Counter[str] = Counter()
-        """sent, coalesced, same, full, waits (of Telegram), again, failed."""
+        self.counters: Counter[str] = Counter(dict.fromkeys(COUNTED, 0))
         self._ask, self._pace = ask, Pace(rates)
         self._shown: OrderedDict[Hashable, Hashable] = OrderedDict()
         self._woken = asyncio.Event()
@@ -66,6 +70,10 @@ class Queue:
             for waiter in job.what.waiters:
                 if not waiter.done():
                     waiter.set_exception(TelegramRefused(TelegramCause.SILENT, "closed"))
+
+    @property
+    def rates(self) -> Rates:
+        return self._pace.rates
 
     @property
     def depth(self) -> int:

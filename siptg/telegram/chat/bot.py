@@ -10,7 +10,7 @@ import attrs
 from telethon import events
 from telethon.tl import types as tl
 
-from siptg.telegram.account.health import Health
+from siptg.telegram.account.health import AccountState, Health
 from siptg.telegram.account.moving import nobody
 from siptg.telegram.account.queue import Queue
 from siptg.telegram.account.telethon import new_client, person_of
@@ -48,7 +48,7 @@ class Bot:
         self.updates: asyncio.Queue[Any] = asyncio.Queue(MOST_WAITING)
         self._settings = settings
         self._take_client()
-        self.queue = Queue(self._ask_where)
+        self.queue = Queue(self._ask_where, settings.rates)
         """For edits of cards: in their turn, at Telegram's pace."""
 
     async def __aenter__(self) -> Self:
@@ -91,7 +91,7 @@ class Bot:
     @property
     def health(self) -> Health:
         """How the bot stands with Telegram, as far as was noticed."""
-        return self._watch.health
+        return self._watch.health if self.session else Health(AccountState.UNKNOWN)
 
     async def gone(self) -> Health:
         """Wait until the bot's session or token is good no more; what happened."""

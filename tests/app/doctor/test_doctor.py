@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from pathlib import Path
 
 import pytest
 
+from siptg.app.config import Config, LineConfig, MetricsConfig, TelegramConfig
 from siptg.app.doctor import machine, telegram
 from siptg.app.doctor.finding import Finding, Level, exit_code, fault, ok, warning
 from siptg.telegram.account.survey import BotFacts, Device, Privacy, Trial, Who
@@ -102,6 +104,21 @@ def test_key_store_and_disk(tmp_path: Path) -> None:
     sizes = ((1 << 30, Level.OK), (100 << 20, Level.WARNING), (1 << 20, Level.FAULT))
     for free, level in sizes:
         assert machine.disk_finding(free, tmp_path).level is level
+
+
+def test_ports_of_lines_and_of_the_metrics_are_free_or_not() -> None:
+    telegram_part = TelegramConfig(1, "x")
+    line = LineConfig("Office", "sip:a@b", "x", "ann", listen="[::1]:0")
+    config = Config(telegram_part, (line,), metrics=MetricsConfig("127.0.0.1:0"))
+    found = by_check(machine.ports_findings(config))
+    assert found == {"port: Office": Level.OK, "port: metrics": Level.OK}
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = f"127.0.0.1:{other.getsockname()[1]}"
+        config = Config(telegram_part, (), metrics=MetricsConfig(taken))
+        (finding,) = machine.ports_findings(config)
+    assert finding.level is Level.WARNING
+    assert finding.sentence == f"{taken} cannot be had: Address already in use"
+    assert machine.ports_findings(Config(telegram_part, ())) == []
 
 
 async def levels(on: Install, *arguments: str) -> tuple[int, dict[str, str]]:

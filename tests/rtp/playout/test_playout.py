@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from siptg.rtp.audio import Samples
 from siptg.rtp.codecs import CODECS, OPUS, PCMU
 from siptg.rtp.codecs.opus import OpusEncoder
+from siptg.rtp.codecs.opus_packet import corrects
 from siptg.rtp.packet import RtpPacket
 from siptg.rtp.playout.playout import Playout
 from tests.rtp.playout.test_jitter import Counting
 from tests.support import net
+from tests.support.weather import share_of_tone
 
 RATE = 8000
 SIZE = RATE // 50
@@ -206,6 +208,45 @@ def test_opus_repairs_a_lost_packet_out_of_the_next(rate: int) -> None:
         assert playout.recovered >= 50 and playout.recovered + playout.concealed <= 78
         assert playout.buffer.delay < 0.05
         assert net.rms(out) == pytest.approx(net.rms(sound), rel=0.15)
+
+
+@pytest.mark.parametrize("ms", [20, 60])
+@pytest.mark.parametrize("jitter", [0.004, 0.03])
+def test_the_packet_that_repairs_is_waited_for_with_its_own_jitter(ms: int, jitter: float) -> None:
+    """Of the repairs that the packets hold most are heard; the first losses say that they are
+    worth it.
+    """
+    chance = random.Random(3)
+    count = 60_000 // ms
+    lost = [number > 9 and chance.random() < 0.05 for number in range(count)]
+    encoder = OpusEncoder(16_000, "useinbandfec=1")
+    encoder.loss(5)
+    sent = net.packets(net.talk(16_000, 60), encoder, 16_000, 48_000, ms)
+    repairable = sum(
+        one and not other and corrects(behind.payload)
+        for one, other, behind in zip(lost, lost[1:], sent[1:], strict=False)
+    )
+    coming = net.arrivals(
+        sent, 48_000, lost=lost, late=lambda n: chance.uniform(0, jitter), length=ms / 1000
+    )
+    playout = Playout(OPUS.decoder(16_000), 48_000)
+    net.heard(playout, coming, 60)
+    assert repairable > 20
+    assert playout.recovered >= 0.85 * repairable - 2
+    assert playout.buffer.delay < jitter + ms / 1000 + 0.03
+
+
+@pytest.mark.parametrize("hz", [440.0, 1000.0])
+def test_a_steady_tone_is_no_noise_to_the_concealment(hz: float) -> None:
+    """SILK takes it for noise, and would fill its gaps with noise."""
+    lost = [number % 20 == 13 for number in range(500)]
+    encoder = OpusEncoder(48_000, "useinbandfec=1")
+    encoder.loss(5)
+    sent = net.packets(net.tone(48_000, 10, hz), encoder, 48_000, 48_000)
+    playout = Playout(OPUS.decoder(48_000), 48_000)
+    out = net.heard(playout, net.arrivals(sent, 48_000, lost=lost), 10)
+    assert playout.buffer.lost == 25
+    assert share_of_tone(out[24_000:-24_000], 48_000, hz) > 0.98
 
 
 def test_what_cannot_repair_is_not_waited_for() -> None:

@@ -113,8 +113,8 @@ async def test_a_send_arrives_once_wherever_the_connection_is_cut() -> None:
         cutter = Cutter(lab, random.Random(3))
         server = await asyncio.start_server(cutter.serve, "127.0.0.1", 0)
         host, port = server.sockets[0].getsockname()[:2]
-        chosen = settings(lab, session)
-        async with Account(chosen, rates=FAST) as account:
+        chosen = attrs.evolve(settings(lab, session), rates=FAST)
+        async with Account(chosen) as account:
             person = await account.find("bob")
             client = account.telethon
             client.session.set_dc(client.session.dc_id, host, port)

@@ -98,7 +98,7 @@ async def ann(lab: Lab) -> AsyncIterator[Account]:
 
     fast = Rates(chat=10_000, chat_burst=1000, overall=10_000, overall_burst=1000, most_in_chat=500)
     session = await signed_in(lab, user(lab, "Ann"))
-    async with Account(settings(lab, session), rates=fast) as account:
+    async with Account(attrs.evolve(settings(lab, session), rates=fast)) as account:
         yield account
 
 
