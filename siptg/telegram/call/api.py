@@ -62,7 +62,7 @@ def read(update: Any) -> CallUpdate | None:
         case tl.PhoneCall():
             return _ready(call)
         case tl.PhoneCallDiscarded():
-            return Discarded(call.id, _reason(call.reason))
+            return Discarded(call.id, _reason(call.reason), bool(call.need_rating))
         case tl.PhoneCallEmpty():
             return Discarded(call.id, "")
     return None
@@ -154,9 +154,15 @@ class Calls:
         request = fn.phone.ConfirmCallRequest(peer, g_a, fingerprint, self._protocol)
         return _must(read(await self._ask(request)))
 
-    async def discard(self, id: int, access_hash: int, reason: str, duration: float) -> None:
+    async def discard(self, id: int, access_hash: int, reason: str, duration: float) -> bool:
         peer = tl.InputPhoneCall(id, access_hash)
-        await self._ask(fn.phone.DiscardCallRequest(peer, int(duration), _REASONS[reason](), 0))
+        request = fn.phone.DiscardCallRequest(peer, int(duration), _REASONS[reason](), 0)
+        told = map(read, getattr(await self._ask(request), "updates", ()))
+        return any(isinstance(news, Discarded) and news.wants_rating for news in told)
+
+    async def rate(self, id: int, access_hash: int, stars: int, comment: str) -> None:
+        peer = tl.InputPhoneCall(id, access_hash)
+        await self._ask(fn.phone.SetCallRatingRequest(peer, stars, comment))
 
     async def signal(self, id: int, access_hash: int, data: bytes) -> bool:
         peer = tl.InputPhoneCall(id, access_hash)

@@ -45,7 +45,11 @@ class CallApi(Protocol):
     async def confirm(
         self, id: int, access_hash: int, g_a: bytes, fingerprint: int
     ) -> CallUpdate: ...
-    async def discard(self, id: int, access_hash: int, reason: str, duration: float) -> None: ...
+    async def discard(self, id: int, access_hash: int, reason: str, duration: float) -> bool:
+        """Whether the server would like to know how the call was."""
+        ...
+
+    async def rate(self, id: int, access_hash: int, stars: int, comment: str) -> None: ...
     async def signal(self, id: int, access_hash: int, data: bytes) -> bool:
         """False where the server has no use for it any more."""
         ...
@@ -76,6 +80,10 @@ class TelegramCall:
         self.audio = CallAudio(effort=clock.effort if clock else None, opus=opus)
         self.muted = False
         """She switched her microphone off."""
+        self.wants_rating = False
+        """Telegram would like to know how it was; `rate` says it, once the call is over."""
+        self.is_asking = False
+        """The server has not answered our request yet."""
         self._we_are_muted = False
         self.counters: Counter[str] = Counter()
         self._api, self._addresses, self._told_over = api, addresses, over
@@ -92,7 +100,7 @@ class TelegramCall:
         self._tasks: set[asyncio.Task[None]] = set()
         self._signals: asyncio.Queue[bytes] = asyncio.Queue()
         self._carrying: asyncio.Task[None] | None = None
-        self._commitment, self._asking = b"", False
+        self._commitment = b""
 
     @property
     def id(self) -> int:
@@ -112,11 +120,6 @@ class TelegramCall:
     def is_unanswered(self) -> bool:
         """Ours, and she has not taken it yet."""
         return self._machine.state in UNANSWERED
-
-    @property
-    def is_asking(self) -> bool:
-        """The server has not answered our request yet."""
-        return self._asking
 
     @property
     def commitment(self) -> bytes:
@@ -155,6 +158,10 @@ class TelegramCall:
         if self._media is not None:
             self._media.mute(on)
 
+    async def rate(self, stars: int, comment: str = "") -> None:
+        """Tell Telegram how the call was, 1 to 5 stars; TelegramRefused."""
+        await self._api.rate(self.id, self._machine.access_hash, stars, comment)
+
     async def wait_over(self, seconds: float) -> None:
         """Until the discard is settled, or that many seconds."""
         deadline = time.monotonic() + seconds
@@ -174,6 +181,7 @@ class TelegramCall:
             case events.Ready():
                 self._feed(Given.READY, update)
             case events.Discarded():
+                self.wants_rating |= update.wants_rating
                 self._feed(Given.DISCARDED, update)
             case events.Signal(_, data):
                 self._feed(Given.SIGNAL, data)
@@ -184,19 +192,19 @@ class TelegramCall:
         self._commitment = commitment
 
         async def ask() -> None:
-            self._asking = True
+            self.is_asking = True
             try:
                 made = await self._api.request(self.person, commitment)
             except TelegramRefused as refused:
-                self._asking = False
                 taken = refused.text == TAKEN_ALREADY
                 if taken or refused.cause is TelegramCause.SILENT:
                     self._told_lost(self)
                 if not taken:
                     raise
-            else:
-                self._asking = False
-                self.update(made)
+                return
+            finally:
+                self.is_asking = False
+            self.update(made)
 
         self._ask(ask())
 
@@ -227,7 +235,7 @@ class TelegramCall:
         call, access_hash = self.id, self._machine.access_hash
 
         async def ask() -> None:
-            await self._api.discard(call, access_hash, reason, duration)
+            self.wants_rating |= await self._api.discard(call, access_hash, reason, duration)
             self._feed(Given.SETTLED)
 
         self._ask(ask())

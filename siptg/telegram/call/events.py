@@ -123,6 +123,8 @@ class Discarded:
     id: int
     reason: str
     """`busy`, `missed`, `hangup`, `disconnect`, `migrate`, or empty."""
+    wants_rating: bool = False
+    """Telegram would like to know how the call was."""
 
 
 @attrs.frozen
