@@ -96,7 +96,7 @@ class AccountKeeper:
 
         async def take(found: SignedIn) -> None:
             before = account.me.id
-            await account.renew(found.session, self._keeper(found))
+            await account.renew(found.session, found.person.id, self._keeper(found))
             if account.me.id != before:
                 log.warning(
                     "the phone account is another Telegram user now: calls of the one before are "

@@ -155,6 +155,7 @@ async def test_another_telegram_user_takes_the_place_and_old_calls_end(
     await on.pbx.until(lambda line: "ended" in line, 8, mark)
     await talking.close()
     await idle(on)
+    await in_use(on)
     assert on.service.account.me.id == other.id
     assert "another Telegram user" in caplog.text
     # nobody has written to it yet: it knows her by her user name

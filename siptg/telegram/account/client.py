@@ -7,7 +7,6 @@ import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any, Self
 
 import attrs
@@ -41,9 +40,6 @@ log = logging.getLogger(__name__)
 MOST_WAITING = 1000
 STALE = ("PEER_ID_INVALID", "USER_ID_INVALID")
 """What Telegram says to an access hash that is not good."""
-
-Handled = Callable[[], None]
-"""Tells the client that brought something that the product has handled it."""
 
 
 @attrs.frozen
@@ -98,10 +94,12 @@ class Account:
         self._desk = CallDesk(
             self.ask, self._who, lambda: self.me.id, settings, times=times, clock=clock
         )
-        self._messages: asyncio.Queue[tuple[Handled, ChatMessage]] = asyncio.Queue()
-        self._missed: asyncio.Queue[tuple[Handled, MissedCall]] = asyncio.Queue()
+        self._messages: asyncio.Queue[tuple[Callable[[], None], ChatMessage]] = asyncio.Queue()
+        self._missed: asyncio.Queue[tuple[Callable[[], None], MissedCall]] = asyncio.Queue()
         self._waiting: set[tuple[str, int]] = set()
         """Messages and missed calls that the product has not handled yet."""
+        self._users = 0
+        """How many Telegram users there were before: numbers of messages are each one's own."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -112,23 +110,23 @@ class Account:
         self._proving = asyncio.create_task(self._desk.prove())
         return self
 
-    async def renew(self, session: str, keeper: Keeper | None = None) -> None:
-        """Another session in the place of one that is gone: who holds the account keeps it.
+    async def renew(self, session: str, user: int, keeper: Keeper | None = None) -> None:
+        """A session of that Telegram user in the place of one that is gone: who holds the account
+        keeps it.
 
-        Calls of the same Telegram user live on; those of another one are hung up. AccountGone
-        where Telegram does not know the new session either; TelegramRefused where it may be tried
-        again.
+        Calls of the same user live on; those of another one are hung up. AccountGone where
+        Telegram does not know the new session either; TelegramRefused where it may be tried again.
         """
-        before = self.me.id
+        if user != self.me.id:
+            await self._desk.close()
+            self._waiting.clear()
+            self._users += 1
         await self._watch.stop()
         await self._client.disconnect()
         await self._session.flush()
         self.settings = attrs.evolve(self.settings, session=session)
         self._take_client(keeper)
         await self._connect()
-        if self.me.id != before:
-            self._waiting.clear()
-            await self._desk.close()
 
     def _take_client(self, keeper: Keeper | None) -> None:
         self._client = new_client(self.settings, keeper)
@@ -241,29 +239,33 @@ class Account:
         while True:
             handled, message = await self._messages.get()
             yield message
-            await self._handled("m", message.id, handled)
+            handled()
+            await self._session.flush()
 
     async def missed(self) -> AsyncIterator[MissedCall]:
         """Who called while we were away, each call once."""
         while True:
             handled, call = await self._missed.get()
             yield call
-            await self._handled("c", call.id, handled)
-
-    async def _handled(self, kind: str, id: int, handled: Handled) -> None:
-        self._session.handle(kind, id)
-        self._waiting.discard((kind, id))
-        handled()
-        await self._session.flush()
+            handled()
+            await self._session.flush()
 
     def _is_known(self, kind: str, id: int) -> bool:
         """Whether it was handled, or waits to be."""
         return (kind, id) in self._waiting or self._session.is_handled(kind, id)
 
-    def _hand_over(self, kind: str, id: int) -> Handled:
-        """For what waits to be handled: until then the state that is saved stays before it."""
+    def _hand_over(self, kind: str, id: int) -> Callable[[], None]:
+        """For what waits to be handled: until this is called the saved state stays before it."""
         self._waiting.add((kind, id))
-        return partial(self._client.handled, self._client.progress.wait())
+        client, token, users = self._client, self._client.progress.wait(), self._users
+
+        def handled() -> None:
+            client.handled(token)
+            if users == self._users:
+                self._session.handle(kind, id)
+                self._waiting.discard((kind, id))
+
+        return handled
 
     async def send(
         self, person: Person, text: str, *, priority: Priority = Priority.NOTE

@@ -40,7 +40,10 @@ class Health:
         return f"{told} [{self.word}]" if self.word else told
 
 
-_AGAIN = "run `siptg login` again; `siptg run` waits for it and goes on by itself"
+_AGAIN = (
+    "run `siptg login` again (a bot: `siptg login --bot`); `siptg run` waits for it and goes on by "
+    "itself"
+)
 _REVOKED = (
     AccountState.REVOKED,
     "Telegram knows this session no more: it was ended on another device",
