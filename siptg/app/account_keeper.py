@@ -49,6 +49,8 @@ class Seat:
     """Take a session into use."""
     tried: str = attrs.field(default="", repr=False)
     """The session that was used, or refused, last."""
+    used: bool = False
+    """A session was taken into use, be it gone or not."""
     told: str = ""
     """The last trouble, which is said once."""
 
@@ -104,7 +106,8 @@ class AccountKeeper:
                 )
                 await self._another()
 
-        self._seats.append(Seat(name, "phone", "siptg login", account, take, found.session))
+        seat = Seat(name, "phone", "siptg login", account, take, found.session, used=True)
+        self._seats.append(seat)
         return account
 
     async def enter_bot(self, stack: contextlib.AsyncExitStack) -> Bot:
@@ -131,17 +134,15 @@ class AccountKeeper:
         await asyncio.gather(*map(self._stay, self._seats))
 
     async def _stay(self, seat: Seat) -> None:
-        used = seat.user.connected
         while True:
-            if used:
+            told = not seat.used
+            if seat.used:
                 await self._gone(seat.name, seat.kind, await seat.user.gone())
-            told = not used
             while not await self._try(seat):
                 if not told:
                     told = True
                     log.warning("%s: waiting for `%s`, all else goes on", seat, seat.login)
                 await asyncio.sleep(self.look_every)
-            used = True
             log.info("= %s is in use again: %s", seat, seat.user.me.name)
 
     async def _try(self, seat: Seat) -> bool:
@@ -156,7 +157,7 @@ class AccountKeeper:
             await seat.take(found)
         except TROUBLES as error:
             health = _health(error)
-            if health is not None or isinstance(error, NotLoggedIn):
+            if session and (health is not None or isinstance(error, NotLoggedIn)):
                 seat.tried = session
             if health is not None:
                 await self._gone(seat.name, seat.kind, health)
@@ -164,7 +165,7 @@ class AccountKeeper:
                 seat.told = str(error)
                 log.error("%s cannot be used: %s", seat, error)
             return False
-        seat.tried, seat.told = found.session, ""
+        seat.used, seat.tried, seat.told = True, found.session, ""
         await self._well(seat.name, session, found)
         return True
 

@@ -215,6 +215,8 @@ async def test_a_bot_with_a_new_token_comes_back_by_a_login(
     async with await talking_to_the_pbx(on):
         await on.ann.sees(says("/1"))
     await idle(on)
+    kept = {a.name: a.state for a in await on.service.store.accounts()}
+    assert kept["bot"] == "bot token refused", "it was looked at again and again meanwhile"
     on.ann.seen.clear()
     config, store = on.service.config.telegram, on.service.store
     await log_in_as(config, store, config.bot, NoQuestions(), token=bot.bot_token)

@@ -84,7 +84,7 @@ class MovingClient(Client):
         try:
             await self.follow(home)
         except errors.RPCError as error:
-            if lets_go(error):
+            if is_passing(error):
                 return  # the next one who asks is sent there again
             # who only listens would not hear that nothing comes any more
             self._updates_error = errors.UserMigrateError(None, home)
@@ -135,7 +135,7 @@ class MovingClient(Client):
             log.error("! the account could not be moved: %s: %s", type(error).__name__, error)
 
 
-def lets_go(error: errors.RPCError) -> bool:
+def is_passing(error: errors.RPCError) -> bool:
     """Whether the old home only has troubles of its own: it may let us go a little later."""
     refused = refusal_of(error)
     return refused.passing or refused.seconds > 0

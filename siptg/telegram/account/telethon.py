@@ -12,7 +12,7 @@ from telethon.crypto import rsa
 from telethon.sessions import StringSession
 from telethon.tl import types as tl
 
-from siptg.telegram.account.moving import MIGRATIONS, MovingClient, lets_go
+from siptg.telegram.account.moving import MIGRATIONS, MovingClient, is_passing
 from siptg.telegram.account.session import Keeper, KeptSession
 from siptg.telegram.people import Person, TelegramCause, TelegramRefused
 from siptg.telegram.refusals import refusal_of
@@ -111,7 +111,7 @@ async def _went(client: Any, error: Any) -> bool:
     try:
         await asyncio.wait_for(client.follow(error.new_dc), GONE_WITHIN)
     except errors.RPCError as refused:
-        if lets_go(refused):
+        if is_passing(refused):
             raise refusal_of(refused) from None
         return False
     except OSError as unreached:  # TimeoutError too
