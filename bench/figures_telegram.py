@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
+
 from bench.figure import ROUNDS, Figure, compare
 from bench.figures_media import PROBE, SECONDS, THEIR_CALLS, WINDOW, windows
 from bench.foreign import Bench, ours
 
-LAB_USERS, LAB_MESSAGES = 40, 4000
+LAB_USERS, LAB_MESSAGES = 1000, 4000
 
 
 def first_sound(bench: Bench) -> Figure:
@@ -54,11 +57,23 @@ def messages(bench: Bench) -> Figure:
     return _lab(bench, "lab.messages", "/s", "message_us", 1e6, "sent, stored and told")
 
 
-def _lab(bench: Bench, name: str, unit: str, key: str, per_second: float, what: str) -> Figure:
-    def measure() -> float:
-        return per_second / float(ours("bench.lab_load", str(LAB_USERS), str(LAB_MESSAGES))[key])
+@functools.cache
+def _load(_round: int) -> dict[str, float]:
+    """Of one run both figures are taken: it signs a thousand users in."""
+    found: dict[str, float] = ours(
+        "bench.lab_load", str(LAB_USERS), str(LAB_MESSAGES), seconds=600.0
+    )
+    return found
 
-    note = f"{what}, by the lab's own processor time, {LAB_USERS} real Telethon clients"
+
+def _lab(bench: Bench, name: str, unit: str, key: str, per_second: float, what: str) -> Figure:
+    rounds = itertools.count()
+
+    def measure() -> float:
+        return per_second / float(_load(next(rounds))[key])
+
+    clients = f"{LAB_USERS:,} real Telethon clients that stay connected"
+    note = f"{what}, by the lab's own processor time, {clients}"
     return compare(name, unit, measure, {}, note=note, step=bench.step)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -14,6 +14,7 @@ from siptg.rtp.sounds.tones import sound
 from siptg.telegram.media.audio import CallAudio
 from siptg.telegram.media.media import CallMedia, MediaEvents
 from siptg.telegram.media.opus import OpusSettings
+from siptg.telegram.media.servers import Reflector, RelayServer
 from siptg.telegram.signalling.versions import VERSIONS
 
 LOOPBACK = ("127.0.0.1",)
@@ -33,6 +34,7 @@ class End:
         opus: OpusSettings | None = None,
         addresses: tuple[str, ...] | None = LOOPBACK,
         version: str = "9.0.0",
+        relays: Sequence[RelayServer | Reflector] = (),
     ) -> None:
         self.told: list[Any] = []
         self.said: list[bytes] = []
@@ -58,8 +60,9 @@ class End:
             ),
             caller=caller,
             addresses=addresses,
-            servers=(),
-            p2p=True,
+            servers=[one for one in relays if isinstance(one, RelayServer)],
+            reflectors=[one for one in relays if isinstance(one, Reflector)],
+            p2p=not relays,
             poller=clock.poller if clock else None,
         )
 
@@ -119,11 +122,13 @@ async def two_ends(
     up: bool = True,
     addresses: tuple[str, ...] | None = LOOPBACK,
     version: str = "9.0.0",
+    relays: Sequence[RelayServer | Reflector] = (),
 ) -> AsyncIterator[tuple[End, End]]:
-    """A calls B; closed in the end. `talking`: both on one beat."""
+    """A calls B; closed in the end. `talking`: both on one beat; with `relays`, by these alone."""
     async with MediaClock() as clock:
         given = clock if talking else None
         about: dict[str, Any] = {"clock": given, "opus": opus, "addresses": addresses}
+        about["relays"] = relays
         a = End(caller=True, hz=440, version=version, **about)
         b = End(caller=False, hz=880, version=version, **about)
         a.other, b.other, a.clock, b.clock = b, a, clock, clock

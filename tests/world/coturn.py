@@ -18,7 +18,9 @@ USER, PASSWORD = "siptg", "secret"
 
 
 class Coturn:
-    """`denied` are addresses that no permission is given for (403)."""
+    """`denied` are addresses that no permission is given for (403); `relays` those that it relays
+    at, else `host`; `more` are options of turnserver.
+    """
 
     def __init__(
         self,
@@ -28,6 +30,8 @@ class Coturn:
         *,
         denied: Sequence[str] = (),
         certificate: tuple[Path, Path] | None = None,
+        relays: Sequence[str] = (),
+        more: Sequence[str] = (),
     ) -> None:
         need("turnserver", "coturn")
         self.host, self.port = host, port
@@ -38,13 +42,15 @@ class Coturn:
             else ["--no-tls", "--no-dtls"]
         )
         command = [
-            *("turnserver", "-n", "--listening-ip", host, "--relay-ip", host),
+            *("turnserver", "-n", "--listening-ip", host),
+            *(f"--relay-ip={one}" for one in relays or (host,)),
             *("-p", str(port), "--tls-listening-port", str(port + 1)),
             *("--lt-cred-mech", "-u", f"{USER}:{PASSWORD}", "-r", "test", "--no-cli", "-v"),
             *("--allow-loopback-peers", "--log-file", "stdout", "--simple-log"),
             *("--pidfile", str(folder / "pid"), "--userdb", str(folder / "db")),
             *(f"--denied-peer-ip={one}" for one in denied),
             *tls,
+            *more,
         ]
         self._program = Program(command, folder, "coturn.log")
 

@@ -19,6 +19,8 @@ import pytest
 SCRIPT = Path(__file__).with_name("netns.sh")
 MARK = "SIPTG_INSIDE_NETNS"
 ADDRESSES = "10.77.0.1", "10.77.1.1"
+SIX = "fd77::1", "fd77:1::1"
+"""Of IPv6, once `take_ipv6` was called."""
 PYTEST = (sys.executable, "-m", "pytest", "-q", "-rs", "--no-header", "-p", "no:cacheprovider")
 
 
@@ -34,6 +36,15 @@ def why_not() -> str:
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
     return tried.stderr.strip() or f"exit {tried.returncode}" if tried.returncode else ""
+
+
+def take_ipv6(*, only: bool = False) -> None:
+    """Inside: from now on there are addresses of IPv6, and with `only` no others."""
+    for device, address in zip(("va", "vb"), SIX, strict=True):
+        command = ["ip", "addr", "add", f"{address}/64", "dev", device, "nodad"]
+        subprocess.run(command, check=True)
+        if only:
+            subprocess.run(["ip", "-4", "addr", "flush", "dev", device], check=True)
 
 
 class FailedInside(Exception):

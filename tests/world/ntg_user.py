@@ -14,6 +14,7 @@ import contextlib
 import hashlib
 import os
 import random
+from collections.abc import Callable
 from typing import Any, Protocol, Self
 
 from telethon import TelegramClient, events
@@ -142,7 +143,7 @@ class NtgCall:
             outgoing=self.outgoing,
             hz=user.hz,
             versions=user.versions,
-            servers=[_server(one) for one in said.connections],
+            servers=[_server(one) for one in said.connections if user.takes(one)],
             p2p=bool(said.p2p_allowed),
         )
         self.talks.set_result(None)
@@ -156,7 +157,7 @@ class NtgCall:
 
 def _server(said: Any) -> dict[str, object]:
     """A connection as the engine wants it."""
-    about = {"id": said.id, "ip": said.ip or said.ipv6, "port": said.port}
+    about = {"id": said.id, "ip": said.ip, "ipv6": said.ipv6, "port": said.port}
     if isinstance(said, tl.PhoneConnection):
         return about | {"tag": said.peer_tag.hex(), "tcp": bool(said.tcp)}
     names = {"username": said.username, "password": said.password}
@@ -177,6 +178,8 @@ class NtgUser:
     ) -> None:
         self.lab, self.phone = lab, phone
         self.hz, self.versions, self.answers = hz, versions, answers
+        self.takes: Callable[[Any], bool] = lambda connection: True
+        """Which of the servers that Telegram tells are used."""
         self.me: Any = None
         self.client: Any = None
         self._call: NtgCall | None = None

@@ -1,7 +1,8 @@
 """The other user's side of a Telegram voice call, played by ntgcalls and driven by JSON lines.
 
 In   {"do": "start", "key": base64 of 256 bytes, "outgoing": bool, "hz": 440, "versions": […],
-      "servers": [{"id", "ip", "port", "username", "password", "turn", "stun", "tcp", "tag": hex}],
+      "servers": [{"id", "ip", "ipv6", "port", "username", "password", "turn", "stun", "tcp",
+                   "tag": hex}],
       "p2p": bool}
      {"do": "signal", "data": base64}   {"do": "hz", "hz": 500}   {"do": "mute"}   {"do": "unmute"}
      {"do": "stop"}
@@ -54,7 +55,7 @@ def _server(said: dict[str, Any]) -> Any:
     return RTCServer(
         said["id"],
         said["ip"],
-        "",
+        said.get("ipv6", ""),
         said["port"],
         said.get("username"),
         said.get("password"),

@@ -5,7 +5,6 @@ servers of which one is dead.
 from __future__ import annotations
 
 import asyncio
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from siptg.telegram.call.call import TelegramCall
 from siptg.telegram.lab.reflector import LabReflector
 from siptg.telegram.media.servers import Reflector, RelayServer
 from tests.world.coturn import Coturn
+from tests.world.namespace import SIX, take_ipv6
 from tests.world.ntg_user import NtgCall
 from tests.world.test_telegram import Scene, scene, they_talk
 
@@ -95,9 +95,11 @@ async def test_a_turn_server_of_our_own_when_only_we_want_no_direct_path(tmp_pat
 
 
 async def test_by_ipv6() -> None:
-    subprocess.run(["ip", "addr", "add", "fd77::1/64", "dev", "va", "nodad"], check=True)
-    async with scene(versions=("9.0.0",), ice_addresses=("fd77::1",)) as stage:
+    take_ipv6()
+    async with scene(versions=("9.0.0",), ice_addresses=SIX[:1]) as stage:
         call, there = await begun(stage, outgoing=True)
         await they_talk(stage, call, lambda: there.engine.hears(440))
+        assert call._media is not None
+        assert ":" in call._media._path.connection._nominated[1].remote_addr[0]
         await call.hangup()
         await call.wait_over(5.0)

@@ -141,6 +141,7 @@ async def test_reflexive_and_relayed_candidates_of_one_server_with_dead_ones_bes
         dead = RelayServer("10.77.0.77", 3478, True, True, "u", "p")
         end = an_end(dead, coturn.server(stun=True), dead, p2p=True)
         await end.gather_candidates()
+        await until(lambda: len(end.lines()) == 3)
         kinds = sorted(line.split()[7] for line in end.lines())
         # nobody translates addresses here: what the server sees is what we have
         assert kinds == ["host", "host", "relay"]

@@ -167,7 +167,9 @@ class KeptSession(StringSession):  # type: ignore[misc]
         return (found.id, found.access_hash) if found else None
 
     def get_entity_rows_by_username(self, username: str) -> tuple[int, int] | None:
-        found = self._people.get(self._names.get(username.lower(), 0))
+        id = self._names.get(username.lower())
+        # Telethon keeps who we are as the person 0, who has no name
+        found = self._people.get(id) if id is not None else None
         return (found.id, found.access_hash) if found else None
 
     def get_entity_rows_by_name(self, name: str) -> None:

@@ -11,7 +11,7 @@ import ipaddress
 import logging
 import socket
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from aioice import stun
 from aioice.candidate import Candidate
@@ -22,7 +22,7 @@ from siptg.telegram.media.ports import BROKEN, HostPort, Owner, Port, candidate
 from siptg.telegram.media.reflected import numbered
 from siptg.telegram.media.reflector import TcpReflectorPort, UdpReflectorPort, own_tag
 from siptg.telegram.media.servers import Reflector, RelayServer
-from siptg.telegram.media.turn import allocate
+from siptg.telegram.media.turn import TurnPort, allocate
 
 log = logging.getLogger(__name__)
 
@@ -30,9 +30,14 @@ MOMENT = 0.2
 """Seconds that servers have before the call is told of what there is."""
 WITHIN = 5.0
 """Seconds after which a server counts as dead."""
+HEAD_START = 1.0
+"""Seconds for one address of a server before its next one is tried as well: a machine may believe
+in a route of IPv6, or of IPv4, that leads nowhere."""
 MOST_SERVERS = 16
 """Servers of a kind that are asked."""
 
+S = TypeVar("S")
+P = TypeVar("P", bound=Port)
 Found = Callable[[Candidate, Port | None], None]
 
 
@@ -114,15 +119,17 @@ class Gathering:
         return works
 
     def _reflector_works(self) -> list[Coroutine[Any, Any, None]]:
-        works, taken = [], set()
+        works, ways = [], list[tuple[int, list[Reflector]]]()
         for number, server in self._reflectors:
-            if self._tag is not None and number in taken:
-                continue  # the other family's address of the same one: there we would be two
             if len(server.tag) != 16:
                 continue
-            taken.add(number)
-            name = f"reflector {server.host} port {server.port}"
-            works.append(self._try(name, self._reflected(server, number)))
+            if self._tag is not None and ways and ways[-1][0] == number:
+                ways[-1][1].append(server)  # two sockets of one tag: but one of them is kept
+            else:
+                ways.append((number, [server]))
+        for number, servers in ways:
+            name = f"reflector {servers[0].host} port {servers[0].port}"
+            works.append(self._try(name, self._reflected(servers, number)))
         return works
 
     async def _try(self, name: str, work: Coroutine[Any, Any, None]) -> None:
@@ -136,10 +143,7 @@ class Gathering:
             log.info("! %s is of no use: %s", name, str(error) or "no answer")
 
     async def _reflexive(self, server: RelayServer, hosts: Sequence[HostPort]) -> None:
-        at = await resolved(server.host, server.port, socket.SOCK_DGRAM)
-        same = [p for p in hosts if (":" in p.wire.address[0]) == (":" in at[0])]
-
-        async def ask(port: HostPort) -> None:
+        async def ask(port: HostPort, at: Address) -> None:
             request = stun.Message(stun.Method.BINDING, stun.Class.REQUEST)
             answer, _ = await port.protocol.request(request, at)
             seen: Address = answer.attributes["XOR-MAPPED-ADDRESS"]
@@ -149,28 +153,47 @@ class Gathering:
             ):
                 self._found(candidate("srflx", seen, here), None)
 
-        await asyncio.gather(*(ask(port) for port in same))
+        places = await resolved(server.host, server.port, socket.SOCK_DGRAM)
+        asked = [
+            ask(port, at)
+            for at in places
+            for port in hosts
+            if (":" in port.wire.address[0]) == (":" in at[0])
+        ]
+        for outcome in await asyncio.gather(*asked, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
 
     async def _relayed(self, server: RelayServer) -> None:
+        async def at(place: Address) -> TurnPort:
+            ours = self._ours(place[0])
+            return await allocate(self._ice, server, place, hide=not self._p2p, address=ours)
+
         kind = socket.SOCK_DGRAM if server.transport == "udp" else socket.SOCK_STREAM
-        at = await resolved(server.host, server.port, kind)
-        port = await allocate(self._ice, server, at, hide=not self._p2p, address=self._ours(at[0]))
+        places = await resolved(server.host, server.port, kind)
+        port = await first_of(at, places)
         self._found(port.protocol.local_candidate, port)
 
-    async def _reflected(self, server: Reflector, number: int) -> None:
-        tag, at = self._tag or own_tag(), (server.host, server.port)
-        port: UdpReflectorPort | TcpReflectorPort
-        if server.tcp:
-            _, port = await asyncio.get_running_loop().create_connection(
-                lambda: TcpReflectorPort(self._ice, server, number, tag), *at
-            )
-        else:
-            port = UdpReflectorPort(self._ice, server, number, tag, self._ours(server.host))
-        try:
-            await port.ready.wait()
-        except asyncio.CancelledError:
-            port.close()
-            raise
+    async def _reflected(self, servers: Sequence[Reflector], number: int) -> None:
+        async def at(server: Reflector) -> UdpReflectorPort | TcpReflectorPort:
+            tag, ours = self._tag or own_tag(), self._ours(server.host)
+            port: UdpReflectorPort | TcpReflectorPort
+            if server.tcp:
+                _, port = await asyncio.get_running_loop().create_connection(
+                    lambda: TcpReflectorPort(self._ice, server, number, tag),
+                    *(server.host, server.port),
+                    local_addr=(ours, 0) if ours else None,
+                )
+            else:
+                port = UdpReflectorPort(self._ice, server, number, tag, ours)
+            try:
+                await port.ready.wait()
+            except asyncio.CancelledError:
+                port.close()
+                raise
+            return port
+
+        port = await first_of(at, servers)
         self._found(port.protocol.local_candidate, port)
 
     def _ours(self, server: str) -> str | None:
@@ -179,12 +202,39 @@ class Gathering:
         return next((a for a in self._chosen or () if (":" in a) == six), None)
 
 
-async def resolved(host: str, port: int, kind: socket.SocketKind) -> Address:
-    """The address of a server as a number; OSError where there is none."""
+async def first_of(work: Callable[[S], Coroutine[Any, Any, P]], places: Sequence[S]) -> P:
+    """The port that is had first. Each place has a head start before the next one is tried too, and
+    none is left open but that one; where there is none, what the last one raised.
+    """
+    waiting, going, won = list(places), set[asyncio.Task[P]](), list[P]()
     try:
-        return str(ipaddress.ip_address(host)), port
+        while not won:
+            if waiting:
+                going.add(asyncio.create_task(work(waiting.pop(0))))
+            wait = HEAD_START if waiting else None
+            done, going = await asyncio.wait(
+                going, timeout=wait, return_when=asyncio.FIRST_COMPLETED
+            )
+            won += [task.result() for task in done if task.exception() is None]
+            if done and not (won or waiting or going):
+                return done.pop().result()  # raises
+    finally:
+        for task in going:
+            task.cancel()
+        late = await asyncio.gather(*going, return_exceptions=True)
+        for port in (*won[1:], *(one for one in late if not isinstance(one, BaseException))):
+            port.close()
+    return won[0]
+
+
+async def resolved(host: str, port: int, kind: socket.SocketKind) -> list[Address]:
+    """The addresses of a server as numbers, one of each family; OSError where there is none."""
+    try:
+        return [(str(ipaddress.ip_address(host)), port)]
     except ValueError:
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(host, port, type=kind)
-        address, number = found[0][4][:2]
-        return str(address), int(number)
+        firsts: dict[int, Address] = {}
+        for family, *_, at in found:
+            firsts.setdefault(family, (str(at[0]), port))
+        return list(firsts.values())

@@ -29,7 +29,7 @@ CONSENT_LASTS = 30.0
 """Seconds without an answer after which nothing but checks is sent (RFC 7675 §5.1)."""
 WITHOUT_CONSENT_EVERY = 5.0
 MOST_QUEUED = 256
-"""Datagrams that wait for the handshake; anybody may send some."""
+"""Datagrams that wait for the handshake; the peer may send more."""
 
 Late = Callable[["CallIce", tuple[str, ...]], None]
 """Takes candidates that were found after the others had been told."""
@@ -145,13 +145,34 @@ class CallIce(Owner):
         ) and not any(pair.remote_addr == addr for pair in self._check_list):
             self.garbage += 1
             return
+        self._prove(protocol, addr)
         super().check_incoming(message, addr, protocol)
 
-    def data_received(self, data: bytes, component: int) -> None:
+    def request_received(self, message: stun.Message, addr: tuple[str, int], protocol: Any) -> None:
+        """Until we connect, an authentic one is kept: its sender may go on, for it was answered."""
+        super().request_received(message, addr, protocol)
+        if self._early_checks and self._early_checks[-1][0] is message:
+            self._prove(protocol, addr)
+
+    def check_state(self, pair: CandidatePair, state: CandidatePair.State) -> None:
+        super().check_state(pair, state)
+        if state is CandidatePair.State.SUCCEEDED:
+            self._prove(pair.protocol, pair.remote_addr)
+
+    def _prove(self, protocol: Any, addr: tuple[str, int]) -> None:
+        proven: set[tuple[str, int]] = protocol.transport.proven
+        if len(proven) < MOST_PAIRS:
+            proven.add(addr)
+
+    def queue(self, data: bytes) -> None:
         if self._queue.qsize() < MOST_QUEUED:
-            super().data_received(data, component)
+            self._queue.put_nowait((data, 1))
         else:
             self.garbage += 1
+
+    def data_received(self, data: bytes, component: int) -> None:
+        """It began as STUN does, and is none: ports bring the rest by `queue`."""
+        self.garbage += 1
 
     # while it stands
 

@@ -13,6 +13,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 from siptg.rtp.wire import open_socket
 from siptg.telegram.media.ice import CallIce
@@ -131,10 +132,11 @@ class CallPath:
     def is_cut_off(self) -> bool:
         """Whether the address that we send from is no longer ours."""
         pair = self.connection._nominated.get(1)
-        if pair is None or pair.local_candidate.type == "relay":
+        if pair is None:
             return False
+        port: Any = pair.protocol.transport
         try:
-            open_socket((pair.local_candidate.host, 0)).close()
+            open_socket((port.here, 0)).close()
         except OSError:
             return True
         return False

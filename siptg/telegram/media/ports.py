@@ -1,7 +1,8 @@
 """Ends of ours that candidates stand for: transports as aioice's STUN protocol wants them.
 
 SRTP goes straight to whoever takes it, STUN and DTLS to aioice (told apart by the first byte,
-RFC 7983 §7): a coroutine a packet would cost more than all the rest of the call.
+RFC 7983 §7): a coroutine a packet would cost more than all the rest of the call. DTLS is taken of
+those alone who passed a check: it is in the clear at first, and a stranger's could fail it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from siptg.rtp.wire import Address, Wire, open_socket
 
 Media = Callable[[bytes, float], None]
 """Takes a datagram of SRTP or SRTCP, and when it came."""
+LAST_OF_STUN = 3
+"""First bytes up to this one (RFC 7983 §7)."""
 BROKEN = (struct.error, LookupError, AssertionError, ValueError)
 """aioice takes some lengths and attributes for granted, and anybody may send it others; the beat of
 all calls must not end by that."""
@@ -35,6 +38,10 @@ class Owner(Connection):
     dropped = 0
     """Datagrams that a relay would not take."""
 
+    def queue(self, data: bytes) -> None:
+        """A datagram of the peer's that is no STUN waits to be read."""
+        raise NotImplementedError
+
 
 class Port:
     """One candidate's own end. `number` is that of a reflector, 0 where there is none."""
@@ -48,19 +55,30 @@ class Port:
     def __init__(self, ice: Owner) -> None:
         self._ice = ice
         self._closed = False
+        self.proven: set[Address] = set()
+        """Where the peer is: a check that came from there, or its answer to ours, was authentic."""
         self.protocol = StunProtocol(ice)
         self.protocol.connection_made(cast(asyncio.BaseTransport, self))
 
     def take(self, data: bytes, source: Address, arrived: float) -> None:
         """A datagram of a peer's, or of a stranger's."""
-        ice = self._ice
-        if ice.media is not None and 127 < data[0] < 192:
-            ice.media(data, arrived)
-        else:
+        ice, first = self._ice, data[0]
+        if ice.media is not None and 127 < first < 192:
+            ice.media(data, arrived)  # authentic, or dropped
+        elif first <= LAST_OF_STUN:
             try:
                 self.protocol.datagram_received(data, source)
             except BROKEN:
                 ice.garbage += 1
+        elif source in self.proven:
+            ice.queue(data)
+        else:
+            ice.garbage += 1
+
+    @property
+    def here(self) -> str:
+        """The address of ours that it sends from."""
+        return self.wire.address[0] if self.wire is not None else ""
 
     def get_extra_info(self, name: str) -> Any:
         return None
@@ -131,3 +149,9 @@ def local_address(server: Address) -> str:
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         probe.connect(server)
         return str(probe.getsockname()[0])
+
+
+def local_end(stream: Any) -> str:
+    """Our address of a TCP connection; "" once it is gone."""
+    name = stream.get_extra_info("sockname") if stream is not None else None
+    return str(name[0]) if name else ""

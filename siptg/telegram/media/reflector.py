@@ -13,7 +13,7 @@ from typing import cast
 
 from siptg.rtp.wire import Address, Wire, open_socket
 from siptg.telegram.media import reflected
-from siptg.telegram.media.ports import Owner, Port, candidate, local_address
+from siptg.telegram.media.ports import Owner, Port, candidate, local_address, local_end
 from siptg.telegram.media.servers import Reflector
 
 ASK_EVERY = 0.5
@@ -122,6 +122,10 @@ class TcpReflectorPort(ReflectorPort, asyncio.Protocol):
         super().__init__(ice, server, number, own, TCP_PREFERENCE)
         self._stream: asyncio.Transport | None = None
         self._buffer = bytearray()
+
+    @property
+    def here(self) -> str:
+        return local_end(self._stream)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._stream = cast(asyncio.Transport, transport)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 
 import attrs
@@ -11,6 +12,14 @@ _URI = re.compile(
     r"(?P<scheme>stun|turns?):(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>\d{1,5}))?"
     r"(?:\?transport=(?P<transport>udp|tcp))?"
 )
+
+
+def _canonical(host: str) -> str:
+    """As the system writes it; Telegram writes addresses of IPv6 in full."""
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        return host
 
 
 @attrs.frozen
@@ -40,7 +49,7 @@ class Reflector:
     """A relay of Telegram's own kind (design: §6.2 of the wire protocol)."""
 
     id: int
-    host: str
+    host: str = attrs.field(converter=_canonical)
     port: int
     tag: bytes = attrs.field(repr=False)
     """16 bytes; the first 12 name the call."""

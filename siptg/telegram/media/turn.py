@@ -14,11 +14,12 @@ import struct
 import time
 from typing import Any, cast
 
+from aioice import stun
 from aioice.stun import TransactionError, TransactionFailed
-from aioice.turn import TurnClientTcpProtocol, TurnClientUdpProtocol
+from aioice.turn import TurnClientMixin, TurnClientTcpProtocol, TurnClientUdpProtocol
 
 from siptg.rtp.wire import Address, Wire, open_socket
-from siptg.telegram.media.ports import BROKEN, Owner, Port, candidate, local_address
+from siptg.telegram.media.ports import BROKEN, Owner, Port, candidate, local_address, local_end
 from siptg.telegram.media.servers import RelayServer
 
 log = logging.getLogger(__name__)
@@ -36,11 +37,31 @@ MOST_UNSENT = 64 << 10
 PREFERENCES = {"udp": 65_535, "tcp": 40_000, "tls": 30_000}
 HIDDEN = {4: ("0.0.0.0", 9), 6: ("::", 9)}
 """In place of the address that the server sees us at (RFC 8839 §5.1), where that must not leave."""
+FAMILIES = 0, 2 << 24, 1 << 24
+"""What is asked for until a server has it (440: it has not): nothing, which means IPv4 and is known
+to old servers; IPv6; IPv4 where the server's custom is another (RFC 8656 §7.1, §18.8)."""
+BAD_REQUEST, MISMATCH, NO_SUCH_FAMILY = 400, 437, 440
+TRIES = 2
+"""Sockets for one allocation: an old one of somebody else's may live at the first (§7.4)."""
 
+_FAMILY = "REQUESTED-ADDRESS-FAMILY"
+# aioice does not know it
+stun.ATTRIBUTES_BY_NAME[_FAMILY] = (0x0017, _FAMILY, stun.pack_unsigned, stun.unpack_unsigned)
 _CHANNEL = struct.Struct("!HH")
 
 
-class _Udp(TurnClientUdpProtocol):
+class _Family(TurnClientMixin):
+    """`family` is what an allocation asks for."""
+
+    family = 0
+
+    async def request_with_retry(self, request: stun.Message) -> tuple[stun.Message, Address]:
+        if self.family and request.message_method is stun.Method.ALLOCATE:
+            request.attributes[_FAMILY] = self.family
+        return await super().request_with_retry(request)
+
+
+class _Udp(_Family, TurnClientUdpProtocol):
     arrived = 0.0
 
     def received(self, data: bytes, source: Address, arrived: float) -> None:
@@ -50,7 +71,7 @@ class _Udp(TurnClientUdpProtocol):
             _guarded(super().datagram_received, data, source)
 
 
-class _Stream(TurnClientTcpProtocol):
+class _Stream(_Family, TurnClientTcpProtocol):
     @property
     def arrived(self) -> float:
         return time.monotonic()
@@ -104,6 +125,10 @@ class TurnPort(Port):
         self._ending: asyncio.Task[None] | None = None
         client.receiver = cast(asyncio.DatagramProtocol, self)
 
+    @property
+    def here(self) -> str:
+        return super().here or local_end(self._leg)
+
     def sendto(self, data: bytes, address: Address) -> None:
         client, leg = self._client, self._leg
         if self._closed or leg.is_closing():
@@ -118,7 +143,7 @@ class TurnPort(Port):
         now = time.time()
         if now > client.channel_refresh_at[channel]:
             client.channel_refresh_at[channel] = now + BIND_EVERY
-            self._do(client.channel_bind(channel, address), address)
+            self._do(client.channel_bind(channel, address), address, again=True)
         client._send(_CHANNEL.pack(channel, len(data)) + data)
 
     def datagram_received(self, data: bytes, address: Address) -> None:
@@ -149,12 +174,21 @@ class TurnPort(Port):
         else:
             self._do(self._client.send_data(data, address), address)
 
-    def _do(self, work: Any, address: Address) -> None:
+    def _do(self, work: Any, address: Address, *, again: bool = False) -> None:
+        """`again`: the server has agreed to the same before."""
+
         async def done() -> None:
             try:
                 await work
             except TransactionFailed as refused:
+                code = refused.response.error_code
+                # coturn says 400 where RFC 8656 §5 says 437
+                if code == MISMATCH or (again and code == BAD_REQUEST):
+                    log.info("! TURN: the server no longer knows us: %s", refused)
+                    self._leg.abort()
+                    return
                 self._refused.add(address)
+                self._ice.dropped += 1
                 log.debug("! TURN: no way to a peer: %s", refused)
             except (TransactionError, ConnectionError) as error:
                 log.debug("! TURN: %s", error)
@@ -178,39 +212,55 @@ async def allocate(
     ice: Owner, server: RelayServer, at: Address, *, hide: bool, address: str | None = None
 ) -> TurnPort:
     """A relayed candidate of a server; `at` is its address as a number, `hide` whether ours must
-    not be told. OSError or TransactionError where there is none.
+    not be told, `address` ours on the way there. OSError or TransactionError where there is none.
     """
-    about = (at, server.username, server.password, LIFETIME, BIND_EVERY)
-    client: _Udp | _Stream
-    leg: Any
-    if server.transport == "udp":
-        client = udp = _Udp(*about)
-        sock = open_socket((address or local_address(at), 0))
-        leg = _Leg(Wire(sock, udp.received), at, udp)
-        client.connection_made(leg)
-    else:
-        secure = context(server.verify, server.ca_file) if server.transport == "tls" else None
-        leg, client = await asyncio.get_running_loop().create_connection(
-            lambda: _Stream(*about),
-            *at,
-            ssl=secure,
-            server_hostname=server.host if secure else None,
-            local_addr=(address, 0) if address else None,
-        )
-    try:
-        host, port = await client.connect()
-        port_ = TurnPort(ice, client, leg)
-    except BaseException:
-        if client.refresh_task is not None:
-            client.refresh_task.cancel()
-        leg.abort()
-        raise
-    six = ":" in host
-    related = HIDDEN[6 if six else 4] if hide else client.mapped_address
-    port_.protocol.local_candidate = candidate(
+    families, tries = list(FAMILIES), TRIES
+    while True:
+        # a new socket each time: coturn gets confused by an allocation that it refused
+        client, leg = await _reached(server, at, address)
+        client.family = families[0]
+        try:
+            host, port = await client.connect()
+            if not port:
+                raise ConnectionError("a relayed address that is none")
+            made = TurnPort(ice, client, leg)
+            break
+        except BaseException as error:
+            if client.refresh_task is not None:
+                client.refresh_task.cancel()
+            leg.abort()
+            code = error.response.error_code if isinstance(error, TransactionFailed) else None
+            if code == NO_SUCH_FAMILY and len(families) > 1:
+                del families[0]
+            elif code == MISMATCH and tries > 1:
+                tries -= 1
+            else:
+                raise
+    related = HIDDEN[6 if ":" in host else 4] if hide else client.mapped_address
+    made.protocol.local_candidate = candidate(
         "relay", (host, port), related, preference=PREFERENCES[server.transport]
     )
-    return port_
+    return made
+
+
+async def _reached(server: RelayServer, at: Address, address: str | None) -> tuple[Any, Any]:
+    """A client, and what stands below it."""
+    about = (at, server.username, server.password, LIFETIME, BIND_EVERY)
+    if server.transport == "udp":
+        udp = _Udp(*about)
+        sock = open_socket((address or local_address(at), 0))
+        leg = _Leg(Wire(sock, udp.received), at, udp)
+        udp.connection_made(leg)  # type: ignore[arg-type]
+        return udp, leg
+    secure = context(server.verify, server.ca_file) if server.transport == "tls" else None
+    stream, client = await asyncio.get_running_loop().create_connection(
+        lambda: _Stream(*about),
+        *at,
+        ssl=secure,
+        server_hostname=server.host if secure else None,
+        local_addr=(address, 0) if address else None,
+    )
+    return client, stream
 
 
 @functools.lru_cache(maxsize=8)

@@ -251,6 +251,14 @@ def test_min_users_change_nothing_that_is_known() -> None:
     assert session.get_entity_rows_by_username("ann") == (5, 7)
 
 
+def test_a_name_that_nobody_has_is_not_the_account_itself() -> None:
+    """Telethon keeps who we are as a person of the number 0."""
+    session = KeptSession()
+    itself = tl.InputPeerUser(0, 1234)
+    session.process_entities(tl.contacts.ResolvedPeer(None, [itself], []))
+    assert session.get_entity_rows_by_username("nobody") is None
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_whatever_happens_to_the_network_each_message_is_handled_once(
     lab: Lab, ann: Account, bob: Reader, seed: int

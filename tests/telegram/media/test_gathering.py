@@ -266,15 +266,6 @@ async def test_who_is_at_a_reflector_is_not_sought_in_the_network() -> None:
         await end.close()
 
 
-async def test_a_flood_before_the_handshake_is_bounded() -> None:
-    end = an_end(p2p=True)
-    await end.gather_candidates()
-    for _ in range(1000):
-        end._ports[0].take(b"\x16 no handshake", ("127.0.0.1", 4000), 0.0)
-    assert end._queue.qsize() == ice.MOST_QUEUED and end.garbage == 1000 - ice.MOST_QUEUED
-    await end.close()
-
-
 async def test_her_answers_are_heard_though_nothing_else_comes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
