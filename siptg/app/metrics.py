@@ -67,6 +67,11 @@ class Metrics(Collector):
         yield from self._sip()
         yield from self._calls()
 
+    def _used(self) -> list[tuple[str, Account | Bot]]:
+        """Without a bot that nobody has signed in."""
+        known = self._accounts.items()
+        return [one for one in known if one[1].health.state is not AccountState.UNKNOWN]
+
     def _queues(self) -> Iterator[Metric]:
         waiting = GaugeMetricFamily(
             "siptg_telegram_queue_waiting_messages",
@@ -94,7 +99,7 @@ class Metrics(Collector):
             "Tries after Telegram's own troubles.",
             labels=["account"],
         )
-        for name, account in self._accounts.items():
+        for name, account in self._used():
             queue = account.queue
             waiting.add_metric([name], queue.depth)
             oldest.add_metric([name], queue.oldest)
@@ -125,7 +130,7 @@ class Metrics(Collector):
             "What is worth counting of people, messages and calls.",
             labels=["account", "event"],
         )
-        for name, account in self._accounts.items():
+        for name, account in self._used():
             connected.add_metric([name], account.connected)
             for one in AccountState:
                 state.add_metric([name, one.name.lower()], account.health.state is one)

@@ -13,6 +13,7 @@ from typing import Any, Self
 import attrs
 
 from siptg.app import backlog, cards, languages
+from siptg.app.account_keeper import AccountKeeper
 from siptg.app.actions import ACTIONS
 from siptg.app.causes import Cause
 from siptg.app.config import Config
@@ -26,7 +27,6 @@ from siptg.app.router import Router
 from siptg.app.sip_leg import SipLeg
 from siptg.app.store import KnownPerson, SqlStore, StoreError, open_seal
 from siptg.app.telegram_leg import TelegramLeg
-from siptg.app.telegram_login import AccountKeeper
 from siptg.app.texts import TEXTS, Words
 from siptg.phone import Incoming
 from siptg.rtp.clock import MediaClock
@@ -62,7 +62,9 @@ class Service:
         self._tasks: set[asyncio.Task[None]] = set()
         self.store: SqlStore
         self.clock: MediaClock
+        self.keeper: AccountKeeper
         self.account: Account
+        self.bot: Bot
         self.metrics: MetricsServer | None = None
         self.cards: Cards
         self.lines: Lines
@@ -76,12 +78,12 @@ class Service:
             seal = open_seal(self.config.store.key_file, self.config.store.path)
             self.store = await stack.enter_async_context(SqlStore(self.config.store.path, seal))
             self.clock = await stack.enter_async_context(MediaClock())
-            keeper = AccountKeeper(self.config.telegram, self.store)
-            self.account = await keeper.enter_account(stack, self.clock)
-            bot = await keeper.enter_bot(stack)
+            self.keeper = AccountKeeper(self.config.telegram, self.store)
+            self.account = await self.keeper.enter_account(stack, self.clock)
+            self.bot = await self.keeper.enter_bot(stack)
             key = await self._buttons_key()
             self.cards = await stack.enter_async_context(
-                Cards(self.account, bot, ACTIONS, key=key, answers=self._answers)
+                Cards(self.account, self.bot, ACTIONS, key=key, answers=self._answers)
             )
             self.lines = Lines(
                 self.config.lines, self.clock, changed=self._line_changed, called=self._party_calls
@@ -89,7 +91,7 @@ class Service:
             self.router = Router(self.lines)
             await self._meet_people()
             await stack.enter_async_context(self.lines)
-            accounts = self._by_name(bot)
+            accounts = self._by_name()
             if self.metrics is not None:
                 metrics = Metrics(accounts, self.cards, self.conversations, self.lines, self.clock)
                 self.metrics.page = metrics.page
@@ -100,7 +102,7 @@ class Service:
             self._take_calls(),
             self._take_missed(),
             self._take_presses(),
-            keeper.watch(self.account, bot),
+            self.keeper.watch(self._meet_again),
             backlog.watch({name: one.queue for name, one in accounts.items()}),
         ):
             self._do(work)
@@ -122,10 +124,10 @@ class Service:
             if task.done() and not task.cancelled() and (error := task.exception()):
                 raise error
 
-    def _by_name(self, bot: Bot | None) -> dict[str, Account | Bot]:
+    def _by_name(self) -> dict[str, Account | Bot]:
         """The accounts as the configuration calls them."""
         names = self.config.telegram
-        return {names.account: self.account} | ({names.bot: bot} if bot is not None else {})
+        return {names.account: self.account, names.bot: self.bot}
 
     async def _meet_people(self) -> None:
         """Know whom lines are for: from the store, else by their user name on Telegram."""
@@ -135,12 +137,23 @@ class Service:
             )
         for line in self.lines:
             if self.router.person_of(line) is None and not line.config.person.isdigit():
-                try:
-                    await self._know(await self.account.find(line.config.person.lstrip("@")))
-                except TelegramRefused as refused:
-                    log.error(
-                        "line %s: %s is not found: %s", line.name, line.config.person, refused
-                    )
+                await self._find(line, line.config.person.lstrip("@"))
+
+    async def _meet_again(self) -> None:
+        """Another Telegram user is the phone account: how the one before knew people is worth
+        nothing to it. Who has no user name is met when they write.
+        """
+        for line in self.lines:
+            person = self.router.person_of(line)
+            name = person.username if person is not None else line.config.person.lstrip("@")
+            if name and not name.isdigit():
+                await self._find(line, name)
+
+    async def _find(self, line: Line, name: str) -> None:
+        try:
+            await self._know(await self.account.find(name))
+        except TelegramRefused as refused:
+            log.error("line %s: %s is not found: %s", line.name, line.config.person, refused)
 
     async def _know(self, person: Person) -> None:
         before = self.router.find(person.id)

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from hashlib import sha256
 
 from siptg.app.config import TelegramConfig
-from siptg.app.store import AccountRecord, Store, StoreError
-from siptg.rtp.clock import MediaClock
-from siptg.telegram.account.client import Account
-from siptg.telegram.account.health import READY, AccountGone, AccountState, Health, health_of
+from siptg.app.store import AccountRecord, Store
+from siptg.telegram.account.health import READY, AccountState, Health, health_of
 from siptg.telegram.account.sign_in import (
     Asker,
     SignedIn,
@@ -25,7 +20,6 @@ from siptg.telegram.account.sign_in import (
     sign_out,
     who_is,
 )
-from siptg.telegram.chat.bot import Bot
 from siptg.telegram.media.opus import OpusSettings
 from siptg.telegram.people import Person, TelegramRefused
 from siptg.telegram.server import Server
@@ -101,7 +95,7 @@ async def log_in_as(
 async def keep(store: Store, name: str, signed_in: SignedIn) -> None:
     """A session that is good, and whose it is."""
     await store.keep_session(name, signed_in.session)
-    await store.keep_account(_record(name, signed_in.person, signed_in.is_bot, READY))
+    await store.keep_account(record_of(name, signed_in.person, signed_in.is_bot, READY))
 
 
 async def log_out(config: TelegramConfig, store: Store, name: str) -> bool:
@@ -136,11 +130,11 @@ async def check(config: TelegramConfig, store: Store, name: str, kind: str) -> H
         await keep(store, name, signed_in)
         return READY
     if health.state is not AccountState.UNREACHABLE:
-        await _mark(store, name, kind, health, known)
+        await mark(store, name, kind, health, known)
     return health
 
 
-async def _mark(
+async def mark(
     store: Store, name: str, kind: str, health: Health, known: AccountRecord | None
 ) -> None:
     """What happened to an account, beside what was known of it."""
@@ -152,93 +146,8 @@ async def _mark(
     )
 
 
-def _record(name: str, person: Person, is_bot: bool, health: Health) -> AccountRecord:
+def record_of(name: str, person: Person, is_bot: bool, health: Health) -> AccountRecord:
     title = f"{person.name} (@{person.username})" if person.username else person.name
     kind = "bot" if is_bot else "phone"
     now = datetime.now(UTC).replace(tzinfo=None)
     return AccountRecord(name, kind, person.id, title, health.state.value, health.word, now)
-
-
-class AccountKeeper:
-    """The accounts of a running service: opened, watched, and how they stand is kept."""
-
-    def __init__(self, config: TelegramConfig, store: Store) -> None:
-        self._config, self._store = config, store
-
-    async def enter_account(self, stack: contextlib.AsyncExitStack, clock: MediaClock) -> Account:
-        """The phone account, signed in. NotLoggedIn where nobody ever signed in, AccountGone
-        where Telegram does not know it any more.
-        """
-        name = self._config.account
-        session = await self._store.session(name)
-        if not session:
-            raise NotLoggedIn("the phone account is not signed in: run `siptg login` first")
-        # another session under this name is another account: it begins anew
-        known_as = f"{name} {sha256(session.encode()).hexdigest()[:16]}"
-        keeper = self._store.keeper(known_as)
-        account = Account(settings_of(self._config, session), clock=clock, keeper=keeper)
-        try:
-            await stack.enter_async_context(account)
-        except AccountGone as gone:
-            await self._gone(name, "phone", gone.health)
-            raise
-        await self._well(name, account.me, is_bot=False)
-        return account
-
-    async def enter_bot(self, stack: contextlib.AsyncExitStack) -> Bot | None:
-        """The bot that shows cards; None where there is none, or it cannot be used: cards then
-        come as text.
-        """
-        name, token = self._config.bot, self._config.bot_token
-        session = await self._store.session(name)
-        for fresh in (False, True):
-            try:
-                if fresh or not session:
-                    if not token:
-                        return None
-                    session = (await sign_in_by_token(settings_of(self._config), token)).session
-                    await self._store.keep_session(name, session)
-                bot = await stack.enter_async_context(Bot(settings_of(self._config, session)))
-            except (AccountGone, TelegramRefused) as error:
-                health = error.health if isinstance(error, AccountGone) else None
-                if isinstance(error, SignInFailed):
-                    health = health_of(error.word)
-                if health is not None:
-                    await self._gone(name, "bot", health)
-                # a session that was ended is no matter as long as the token is good
-                if health is not None and not fresh and token:
-                    continue
-                log.error("cards come as text, for the bot cannot be used: %s", error)
-                return None
-            await self._well(name, bot.me, is_bot=True)
-            return bot
-        return None
-
-    async def watch(self, account: Account, bot: Bot | None) -> None:
-        """For as long as the service runs: what ends an account is kept in the store."""
-        watching = [self._until_gone(self._config.account, "phone", account)]
-        if bot is not None:
-            watching.append(self._until_gone(self._config.bot, "bot", bot))
-        await asyncio.gather(*watching)
-        await asyncio.Event().wait()
-
-    async def _until_gone(self, name: str, kind: str, account: Account | Bot) -> None:
-        await self._gone(name, kind, await account.gone())
-
-    async def _well(self, name: str, person: Person, *, is_bot: bool) -> None:
-        with _told():
-            await self._store.keep_account(_record(name, person, is_bot, READY))
-
-    async def _gone(self, name: str, kind: str, health: Health) -> None:
-        with _told():
-            known = {one.name: one for one in await self._store.accounts()}
-            await _mark(self._store, name, kind, health, known.get(name))
-
-
-@contextlib.contextmanager
-def _told() -> Iterator[None]:
-    """How an account stands is worth a line, not a service."""
-    try:
-        yield
-    except StoreError as error:
-        log.error("%s", error)

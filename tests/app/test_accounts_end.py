@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from pathlib import Path
 
 import pytest
 
+from siptg.app.account_keeper import AccountKeeper
+from siptg.app.config import ServerConfig, TelegramConfig
 from siptg.app.demo.stage import PHONE_NUMBER, stage
-from siptg.app.telegram_login import AccountKeeper
+from siptg.app.store import SqlStore, open_seal
+from siptg.telegram.lab import Lab
 from siptg.telegram.people import TelegramCause, TelegramRefused
 
 
@@ -34,20 +38,25 @@ async def test_a_revoked_phone_account_is_kept_as_such_and_the_service_stays(
         serving.cancel()
 
 
-async def test_a_bots_ended_session_is_made_anew_by_its_token(tmp_path: Path) -> None:
-    import contextlib
+async def test_a_bots_ended_session_is_made_anew_by_its_token_at_the_start(tmp_path: Path) -> None:
+    seal = open_seal(tmp_path / "key", tmp_path / "store")
+    async with Lab() as lab, SqlStore(tmp_path / "store", seal) as store:
+        bot, server = lab.add_bot("Cards", "cards_bot", "777:token"), lab.server
+        config = TelegramConfig(
+            api_id=1,
+            api_hash="x",
+            bot_token=bot.bot_token,
+            server=ServerConfig(server.host, server.port, server.public_key, server.dc_id),
+        )
 
-    async with stage(tmp_path) as on:
-        bot = next(a for a in on.lab.accounts.values() if a.is_bot)
-        on.lab.revoke(bot)
-        keeper = AccountKeeper(on.service.config.telegram, on.service.store)
-        async with contextlib.AsyncExitStack() as stack:
-            again = await keeper.enter_bot(stack)
-            assert again is not None and again.me.id == bot.id
-        bot.bot_token = "777000:another"
-        on.lab.revoke(bot)
-        async with contextlib.AsyncExitStack() as stack:
-            assert await keeper.enter_bot(stack) is None
-        async with asyncio.timeout(10):
-            while (await on.service.store.accounts())[0].state != "bot token refused":
-                await asyncio.sleep(0.05)
+        async def connects() -> bool:
+            async with contextlib.AsyncExitStack() as stack:
+                return (await AccountKeeper(config, store).enter_bot(stack)).connected
+
+        assert await connects()
+        lab.revoke(bot)
+        assert await connects()
+        lab.revoke(bot)
+        bot.bot_token = "777:another"
+        assert not await connects()
+        assert [a.state for a in await store.accounts()] == ["bot token refused"]

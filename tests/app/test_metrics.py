@@ -22,12 +22,12 @@ from prometheus_client.parser import text_string_to_metric_families as prometheu
 from telethon.tl import functions as fn
 
 from siptg.app import backlog, metrics
+from siptg.app.account_keeper import AccountKeeper
 from siptg.app.config import Config, MetricsConfig, StoreConfig, TelegramConfig
 from siptg.app.demo.stage import PHONE_NUMBER, Stage, stage
 from siptg.app.lines import Lines
 from siptg.app.metrics_server import MetricsServer
 from siptg.app.service import Service
-from siptg.app.telegram_login import AccountKeeper
 from siptg.rtp.clock import MediaClock
 from siptg.telegram.account.pace import Rates
 from siptg.telegram.chat.shown import Cards
@@ -200,7 +200,7 @@ async def test_configured_rates_come_to_the_account_and_to_the_bot(tmp_path: Pat
         assert on.service.account.queue.rates == rates
         async with contextlib.AsyncExitStack() as stack:
             bot = await AccountKeeper(on.service.config.telegram, on.service.store).enter_bot(stack)
-            assert bot is not None and bot.queue.rates == rates
+            assert bot.connected and bot.queue.rates == rates
 
 
 async def test_a_port_that_is_taken_ends_the_start_before_anything_else(tmp_path: Path) -> None:

@@ -108,8 +108,11 @@ class PaperTelegram(Generic[N]):
         assert ready.fingerprint == fingerprint
         return ready
 
-    async def discard(self, id: int, access_hash: int, reason: str, duration: float) -> None:
+    async def discard(self, id: int, access_hash: int, reason: str, duration: float) -> bool:
         self.discarded = reason
+        return False
+
+    async def rate(self, id: int, access_hash: int, stars: int, comment: str) -> None: ...
 
     async def signal(self, id: int, access_hash: int, data: bytes) -> bool:
         self._link.carry(data, self.engine.signal)

@@ -67,7 +67,10 @@ async def _log_in(settings: Config, phone: str, name: str, *, qr: bool, bot: boo
     shown = f"{done.person.name} (@{done.person.username})" if done.person.username else ""
     _say(f"Signed in as {shown or done.person.name}; the session is kept as {name!r}.")
     if name in (telegram.account, telegram.bot):
-        _say("See whether all is well with `siptg doctor`, then start with `siptg run`.")
+        _say(
+            "See whether all is well with `siptg doctor`, then start with `siptg run`; where it "
+            "runs and waits for a session, it takes this one by itself."
+        )
 
 
 def logout(name: NameOption = "", config: ConfigOption = DEFAULT_PATH) -> None:

@@ -19,7 +19,7 @@ from siptg.rtp.clock import MediaClock
 from siptg.telegram.call import api
 from siptg.telegram.call.call import TelegramCall
 from siptg.telegram.call.dh import Group, KeyRefused, Secret
-from siptg.telegram.call.events import CallUpdate, Requested
+from siptg.telegram.call.events import Accepted, CallUpdate, Requested, Waiting
 from siptg.telegram.call.times import CallTimes
 from siptg.telegram.people import Person, TelegramCause, TelegramRefused
 from siptg.telegram.settings import TelegramSettings
@@ -31,6 +31,8 @@ STALE_AFTER = timedelta(seconds=90)
 MOST_WAITING = 1000
 MOST_EARLY, EARLY_FOR = 256, 30.0
 """News of calls whose number we do not know yet: how many, and for how many seconds."""
+MOST_LOST, LOST_FOR = 64, 120.0
+"""Requests whose answer was lost: how many, and for how many seconds they may still ring."""
 
 Ask = Callable[[Any], Awaitable[Any]]
 """One request to Telegram; TelegramRefused where it says no."""
@@ -67,6 +69,10 @@ class CallDesk:
         """Calls to us that are just being looked at."""
         self._behind: dict[TelegramCall, TelegramCall] = {}
         """Our call to somebody → hers to us, made at the same time."""
+        self._lost: deque[tuple[float, TelegramCall]] = deque(maxlen=MOST_LOST)
+        """Calls of ours that the server may have under a number that we were not told."""
+        self._past: deque[int] = deque(maxlen=MOST_EARLY)
+        """Numbers of calls that are over."""
         self._group: Group | None = None
 
     @property
@@ -113,7 +119,7 @@ class CallDesk:
 
     async def take(self, news: CallUpdate, users: dict[int, Any]) -> None:
         """News from Telegram; `users` are those that came with it."""
-        call = self._calls.get(news.id)
+        call = self._calls.get(news.id) or self._adopt(news)
         if call is not None:
             call.update(news)
         elif isinstance(news, Requested):
@@ -140,7 +146,7 @@ class CallDesk:
             self._ringing.discard(news.id)
         self._calls[news.id] = call
         call.update(news)
-        self._catch_up(news.id, call)
+        self._catch_up()
         if call.is_over:
             return
         ours = self._crossing(person)
@@ -181,6 +187,7 @@ class CallDesk:
             addresses=self._settings.ice_addresses,
             clock=self._clock,
             over=self._forget,
+            lost=self._lose,
             opus=self._settings.opus,
             relays=self._settings.relays,
             p2p=self._settings.p2p,
@@ -188,30 +195,64 @@ class CallDesk:
 
     def _know(self, call_id: int, commitment: bytes) -> None:
         """Our request has its number: news of it find their call from now on."""
+        self._lost = deque((o for o in self._lost if o[1].commitment != commitment), MOST_LOST)
         for call in self._asking:
             if call.commitment == commitment:
                 self._asking.remove(call)
                 self._calls[call_id] = call
-                self._catch_up(call_id, call)
+                self._catch_up()
                 return
 
-    def _catch_up(self, call_id: int, call: TelegramCall) -> None:
+    def _catch_up(self) -> None:
+        """What came too early finds its call now, as far as that is known."""
         since = time.monotonic() - EARLY_FOR
         early, self._early = list(self._early), deque(maxlen=MOST_EARLY)
         for at, news in early:
-            if news.id == call_id:
+            call = self._calls.get(news.id) or self._adopt(news)
+            if call is not None:
                 call.update(news)
             elif at > since and (self._asking or self._ringing):
                 self._early.append((at, news))
 
+    def _lose(self, call: TelegramCall) -> None:
+        """The first news of a call to that person that nobody knows are of this one. It then goes
+        on, or, where it was given up meanwhile, is discarded: it must not ring without a caller.
+        """
+        if all(call is not other for _, other in self._lost) and not call.id:
+            self._lost.append((time.monotonic(), call))
+            self._catch_up()
+
+    def _adopt(self, news: CallUpdate) -> TelegramCall | None:
+        """The call of ours that these are the first news of, as far as that is certain."""
+        if not isinstance(news, Waiting | Accepted) or news.id in self._past:
+            return None
+        since = time.monotonic() - LOST_FOR
+        found = [c for at, c in self._lost if at > since and c.person.id == news.callee]
+        others = (c for c in self._asking if c.person.id == news.callee)
+        if not found or any(call not in found for call in others):
+            return None  # it may be the one whose answer is still to come
+        call = found[0]
+        self._lost = deque((o for o in self._lost if o[1] is not call), MOST_LOST)
+        self.counters["adopted"] += 1
+        log.info("= call %s is ours: the answer to its request was lost", news.id)
+        if call in self._asking:
+            self._asking.remove(call)
+        if not call.is_over:
+            self._calls[news.id] = call
+        return call
+
     def _forget(self, call: TelegramCall) -> None:
         self._calls.pop(call.id, None)
+        if call.id:
+            self._past.append(call.id)
         hers = self._behind.pop(call, None)
         if hers is not None and not hers.is_over:
             # she was busy with her own call to us: that one it is. Else she has taken ours
             self._announce(hers)
         if call in self._asking:
             self._asking.remove(call)
+        if call.is_asking:
+            self._lose(call)
 
     async def _secret(self) -> Callable[[], Secret]:
         """Ready to draw our half of a key; TelegramRefused where Telegram's group is not sound."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Any, Self
 
@@ -17,6 +17,7 @@ from telethon.tl import types as tl
 from siptg.rtp.clock import MediaClock
 from siptg.telegram.account.calls import STALE_AFTER, CallDesk
 from siptg.telegram.account.health import Health
+from siptg.telegram.account.moving import nobody
 from siptg.telegram.account.pace import Priority
 from siptg.telegram.account.queue import Queue
 from siptg.telegram.account.session import Glimpse, Keeper, KeptSession
@@ -85,37 +86,66 @@ class Account:
         self.settings = settings
         self.counters: Counter[str] = Counter()
         self.me: Person
-        self._client = new_client(settings, keeper)
-        self._session: KeptSession = self._client.session
+        self.moved: Callable[[str], Awaitable[None]] = nobody
+        """Told the session that takes the place of ours when Telegram moves the account."""
+        self._changed = asyncio.Event()
+        self._take_client(keeper)
         self.queue = Queue(self._ask_once, settings.rates)
-        self._watch = Watch(self._client, "the phone account")
         self._desk = CallDesk(
             self.ask, self._who, lambda: self.me.id, settings, times=times, clock=clock
         )
-        self._messages: asyncio.Queue[tuple[int, ChatMessage]] = asyncio.Queue()
-        self._missed: asyncio.Queue[tuple[int, MissedCall]] = asyncio.Queue()
+        self._messages: asyncio.Queue[tuple[Callable[[], None], ChatMessage]] = asyncio.Queue()
+        self._missed: asyncio.Queue[tuple[Callable[[], None], MissedCall]] = asyncio.Queue()
         self._waiting: set[tuple[str, int]] = set()
         """Messages and missed calls that the product has not handled yet."""
+        self._users = 0
+        """How many Telegram users there were before: numbers of messages are each one's own."""
         self._tasks: set[asyncio.Task[None]] = set()
-        self._changed = asyncio.Event()
-        self._client.saved = self._changed.set
 
     async def __aenter__(self) -> Self:
-        # before it connects: what comes with the very first bytes is not to be lost
-        self._client.add_event_handler(self._update, events.Raw(api.UPDATES))
-        self._client.add_event_handler(self._message, events.NewMessage(incoming=True))
-        self._client.add_event_handler(self._call_note, events.Raw(tl.UpdateNewMessage))
-        me = await self._watch.connect()
-        # Telethon's own knowledge of it, which its updates need
-        await self._client.is_user_authorized()
-        await self._client.get_me()
-        self.me = person_of(me)
-        self._watch.start()
+        await self._connect()
         await self.queue.__aenter__()
         self._do(self._keep())
         # Telegram's group is proved sound now, in a thread: the first call shall not wait for it
         self._proving = asyncio.create_task(self._desk.prove())
         return self
+
+    async def renew(self, session: str, user: int, keeper: Keeper | None = None) -> None:
+        """A session of that Telegram user in the place of one that is gone: who holds the account
+        keeps it.
+
+        Calls of the same user live on; those of another one are hung up. AccountGone where
+        Telegram does not know the new session either; TelegramRefused where it may be tried again.
+        """
+        if user != self.me.id:
+            await self._desk.close()
+            self._waiting.clear()
+            self._users += 1
+        await self._watch.stop()
+        await self._client.disconnect()
+        await self._session.flush()
+        self.settings = attrs.evolve(self.settings, session=session)
+        self._take_client(keeper)
+        await self._connect()
+
+    def _take_client(self, keeper: Keeper | None) -> None:
+        self._client = new_client(self.settings, keeper)
+        self._session: KeptSession = self._client.session
+        self._client.saved = self._changed.set
+        self._client.moved = self._move
+        self._watch = Watch(self._client, "the phone account")
+
+    async def _move(self, session: str) -> None:
+        self.settings = attrs.evolve(self.settings, session=session)
+        await self.moved(session)
+
+    async def _connect(self) -> None:
+        # before it connects: what comes with the very first bytes is not to be lost
+        self._client.add_event_handler(self._update, events.Raw(api.UPDATES))
+        self._client.add_event_handler(self._message, events.NewMessage(incoming=True))
+        self._client.add_event_handler(self._call_note, events.Raw(tl.UpdateNewMessage))
+        self.me = person_of(await self._watch.connect())
+        self._watch.start()
 
     async def __aexit__(self, *why: object) -> None:
         """Hang up what is left, then leave."""
@@ -223,31 +253,35 @@ class Account:
         is kept, and neither a gap nor a restart brings it again.
         """
         while True:
-            token, message = await self._messages.get()
+            handled, message = await self._messages.get()
             yield message
-            await self._handled("m", message.id, token)
+            handled()
+            await self._session.flush()
 
     async def missed(self) -> AsyncIterator[MissedCall]:
         """Who called while we were away, each call once."""
         while True:
-            token, call = await self._missed.get()
+            handled, call = await self._missed.get()
             yield call
-            await self._handled("c", call.id, token)
-
-    async def _handled(self, kind: str, id: int, token: int) -> None:
-        self._session.handle(kind, id)
-        self._waiting.discard((kind, id))
-        self._client.handled(token)
-        await self._session.flush()
+            handled()
+            await self._session.flush()
 
     def _is_known(self, kind: str, id: int) -> bool:
         """Whether it was handled, or waits to be."""
         return (kind, id) in self._waiting or self._session.is_handled(kind, id)
 
-    def _hand_over(self, kind: str, id: int) -> int:
-        """A token for what waits to be handled: the state that is saved stays before it."""
+    def _hand_over(self, kind: str, id: int) -> Callable[[], None]:
+        """For what waits to be handled: until this is called the saved state stays before it."""
         self._waiting.add((kind, id))
-        return self._client.progress.wait()
+        client, token, users = self._client, self._client.progress.wait(), self._users
+
+        def handled() -> None:
+            client.handled(token)
+            if users == self._users:
+                self._session.handle(kind, id)
+                self._waiting.discard((kind, id))
+
+        return handled
 
     async def send(
         self, person: Person, text: str, *, priority: Priority = Priority.NOTE

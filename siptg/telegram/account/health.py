@@ -40,7 +40,10 @@ class Health:
         return f"{told} [{self.word}]" if self.word else told
 
 
-_AGAIN = "run `siptg login` again"
+_AGAIN = (
+    "run `siptg login` again (a bot: `siptg login --bot`); `siptg run` waits for it and goes on by "
+    "itself"
+)
 _REVOKED = (
     AccountState.REVOKED,
     "Telegram knows this session no more: it was ended on another device",
@@ -81,7 +84,7 @@ ENDS: dict[str, tuple[AccountState, str, str]] = {
     "SESSION_PASSWORD_NEEDED": (
         AccountState.PASSWORD,
         "the sign-in was not finished: the account has a two-step password",
-        "run `siptg login` again and give the password",
+        f"{_AGAIN}; give the password",
     ),
     "AUTH_KEY_DUPLICATED": (
         AccountState.DUPLICATED,

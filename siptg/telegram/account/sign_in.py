@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import attrs
-from telethon import TelegramClient, events, password
+from telethon import TelegramClient, errors, events, password
 from telethon.tl import functions as fn
 from telethon.tl import types as tl
 
@@ -22,6 +22,7 @@ from siptg.telegram.account.telethon import ask, new_client, person_of
 from siptg.telegram.account.watch import leave
 from siptg.telegram.account.words import in_words
 from siptg.telegram.people import Person, TelegramCause, TelegramRefused
+from siptg.telegram.refusals import refusal_of
 from siptg.telegram.settings import TelegramSettings
 
 MOST_TRIES = 3
@@ -256,10 +257,12 @@ async def _connect(client: TelegramClient) -> None:
     except (TimeoutError, OSError) as error:
         text = "NOT_REACHED" if isinstance(error, TimeoutError) else str(error)
         raise TelegramRefused(TelegramCause.SILENT, text or "NOT_REACHED") from None
+    except errors.RPCError as error:
+        raise refusal_of(error) from None
 
 
 async def _ask(client: TelegramClient, request: Any) -> Any:
-    return await ask(client, request, follow=True)
+    return await ask(client, request)
 
 
 def _signed_in(client: TelegramClient, given: Any) -> SignedIn:

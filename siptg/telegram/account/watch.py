@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from typing import Any
 
@@ -53,12 +52,17 @@ class Watch:
         try:
             await self._client.connect()
             (me,) = await self.ask(users.GetUsersRequest([InputUserSelf()]))
-        except (errors.AuthKeyNotFound, TelegramRefused) as error:
+            # Telethon's own knowledge of it, which its updates need
+            await self._client.is_user_authorized()
+            await self._client.get_me()
+        except (errors.AuthKeyNotFound, errors.RPCError, TelegramRefused) as error:
             await self._client.disconnect()
-            word = error.text if isinstance(error, TelegramRefused) else "AUTH_KEY_NOT_FOUND"
+            word = error.text if isinstance(error, TelegramRefused) else word_of(error)
             health = health_of(word)
             if health is None:
-                raise
+                raise refusal_of(error) if isinstance(error, errors.RPCError) else error from None
+            self.health = health
+            self._ended.set()
             raise AccountGone(health) from None
         return me
 
@@ -90,11 +94,14 @@ class Watch:
         self._closing = asyncio.ensure_future(self._client.disconnect())
 
     async def _wait(self) -> None:
-        error: BaseException | None = None
-        try:
-            await asyncio.shield(self._client.disconnected)
-        except (OSError, errors.RPCError, errors.AuthKeyNotFound, BufferError) as died:
-            error = died
+        while True:
+            error: BaseException | None = None
+            try:
+                await asyncio.shield(self._client.disconnected)
+            except (OSError, errors.RPCError, errors.AuthKeyNotFound, BufferError) as died:
+                error = died
+            if not await self._client.settled():
+                break  # it did not only move to another data centre
         # what ended Telethon's loop of updates is kept where only its own runner looks
         self.end(word_of(error or getattr(self._client, "_updates_error", None)))
 
@@ -113,5 +120,8 @@ def clock_offset(client: Any) -> int:
 
 async def leave(client: Any) -> None:
     """Sign out at Telegram; that it knows the session no more is as good."""
-    with contextlib.suppress(errors.UnauthorizedError, errors.AuthKeyNotFound):
-        await client(auth.LogOutRequest())
+    try:
+        await ask(client, auth.LogOutRequest())
+    except TelegramRefused as refused:
+        if refused.cause is not TelegramCause.GONE:
+            raise

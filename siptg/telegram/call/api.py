@@ -25,8 +25,11 @@ from siptg.telegram.people import Person, TelegramCause, TelegramRefused
 
 UPDATES = (tl.UpdatePhoneCall, tl.UpdatePhoneCallSignalingData)
 LAYERS = 65, 92
-_ONCE_MORE = ("RANDOM_ID_DUPLICATE", "PARTICIPANT_CALL_FAILED")
-"""Refusals that another random id may mend (design: §1.3)."""
+_ONCE_MORE = "PARTICIPANT_CALL_FAILED"
+"""A refusal that another random id may mend (design: §1.3)."""
+TAKEN_ALREADY = "RANDOM_ID_DUPLICATE"
+"""The server has the call: Telethon asks again, as if anew, when the connection broke before the
+answer came."""
 REFLECTOR_PORT = 599
 """Of a reflector that names none."""
 
@@ -52,16 +55,21 @@ def read(update: Any) -> CallUpdate | None:
                 call.id, call.access_hash, call.admin_id, bytes(call.g_a_hash), versions, call.date
             )
         case tl.PhoneCallWaiting():
-            return Waiting(call.id, call.access_hash, call.receive_date is not None)
+            received = call.receive_date is not None
+            return Waiting(call.id, call.access_hash, received, _callee(call))
         case tl.PhoneCallAccepted():
-            return Accepted(call.id, call.access_hash, bytes(call.g_b))
+            return Accepted(call.id, call.access_hash, bytes(call.g_b), _callee(call))
         case tl.PhoneCall():
             return _ready(call)
         case tl.PhoneCallDiscarded():
-            return Discarded(call.id, _reason(call.reason))
+            return Discarded(call.id, _reason(call.reason), bool(call.need_rating))
         case tl.PhoneCallEmpty():
             return Discarded(call.id, "")
     return None
+
+
+def _callee(call: Any) -> int:
+    return 0 if call.video else int(call.participant_id)
 
 
 def _ready(call: Any) -> Ready:
@@ -128,7 +136,7 @@ class Calls:
         try:
             made = await ask()
         except TelegramRefused as refused:
-            if refused.text not in _ONCE_MORE:
+            if refused.text != _ONCE_MORE:
                 raise
             made = await ask()
         self._known(made.id, commitment)
@@ -146,9 +154,15 @@ class Calls:
         request = fn.phone.ConfirmCallRequest(peer, g_a, fingerprint, self._protocol)
         return _must(read(await self._ask(request)))
 
-    async def discard(self, id: int, access_hash: int, reason: str, duration: float) -> None:
+    async def discard(self, id: int, access_hash: int, reason: str, duration: float) -> bool:
         peer = tl.InputPhoneCall(id, access_hash)
-        await self._ask(fn.phone.DiscardCallRequest(peer, int(duration), _REASONS[reason](), 0))
+        request = fn.phone.DiscardCallRequest(peer, int(duration), _REASONS[reason](), 0)
+        told = map(read, getattr(await self._ask(request), "updates", ()))
+        return any(isinstance(news, Discarded) and news.wants_rating for news in told)
+
+    async def rate(self, id: int, access_hash: int, stars: int, comment: str) -> None:
+        peer = tl.InputPhoneCall(id, access_hash)
+        await self._ask(fn.phone.SetCallRatingRequest(peer, stars, comment))
 
     async def signal(self, id: int, access_hash: int, data: bytes) -> bool:
         peer = tl.InputPhoneCall(id, access_hash)

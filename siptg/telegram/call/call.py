@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from siptg.rtp.clock import MediaClock
 from siptg.telegram.call import events
+from siptg.telegram.call.api import TAKEN_ALREADY
 from siptg.telegram.call.dh import Secret, SharedKey
 from siptg.telegram.call.events import CallEvent, CallUpdate, Ended, Ready
 from siptg.telegram.call.machine import CallMachine, Given, State
@@ -44,7 +45,11 @@ class CallApi(Protocol):
     async def confirm(
         self, id: int, access_hash: int, g_a: bytes, fingerprint: int
     ) -> CallUpdate: ...
-    async def discard(self, id: int, access_hash: int, reason: str, duration: float) -> None: ...
+    async def discard(self, id: int, access_hash: int, reason: str, duration: float) -> bool:
+        """Whether the server would like to know how the call was."""
+        ...
+
+    async def rate(self, id: int, access_hash: int, stars: int, comment: str) -> None: ...
     async def signal(self, id: int, access_hash: int, data: bytes) -> bool:
         """False where the server has no use for it any more."""
         ...
@@ -65,17 +70,24 @@ class TelegramCall:
         addresses: tuple[str, ...] | None = None,
         clock: MediaClock | None = None,
         over: Callable[[TelegramCall], None] = lambda _: None,
+        lost: Callable[[TelegramCall], None] = lambda _: None,
         opus: OpusSettings | None = None,
         relays: tuple[RelayServer, ...] = (),
         p2p: bool = True,
     ) -> None:
+        """`lost` is told that the server has our request, or may have it, without an answer."""
         self.person, self.outgoing = person, outgoing
         self.audio = CallAudio(effort=clock.effort if clock else None, opus=opus)
         self.muted = False
         """She switched her microphone off."""
+        self.wants_rating = False
+        """Telegram would like to know how it was; `rate` says it, once the call is over."""
+        self.is_asking = False
+        """The server has not answered our request yet."""
         self._we_are_muted = False
         self.counters: Counter[str] = Counter()
         self._api, self._addresses, self._told_over = api, addresses, over
+        self._told_lost = lost
         self._clock, self._relays, self._p2p = clock, relays, p2p
         self._versions = versions
         self._their_versions: tuple[str, ...] = ()
@@ -146,6 +158,10 @@ class TelegramCall:
         if self._media is not None:
             self._media.mute(on)
 
+    async def rate(self, stars: int, comment: str = "") -> None:
+        """Tell Telegram how the call was, 1 to 5 stars; TelegramRefused."""
+        await self._api.rate(self.id, self._machine.access_hash, stars, comment)
+
     async def wait_over(self, seconds: float) -> None:
         """Until the discard is settled, or that many seconds."""
         deadline = time.monotonic() + seconds
@@ -165,6 +181,7 @@ class TelegramCall:
             case events.Ready():
                 self._feed(Given.READY, update)
             case events.Discarded():
+                self.wants_rating |= update.wants_rating
                 self._feed(Given.DISCARDED, update)
             case events.Signal(_, data):
                 self._feed(Given.SIGNAL, data)
@@ -175,7 +192,19 @@ class TelegramCall:
         self._commitment = commitment
 
         async def ask() -> None:
-            self.update(await self._api.request(self.person, commitment))
+            self.is_asking = True
+            try:
+                made = await self._api.request(self.person, commitment)
+            except TelegramRefused as refused:
+                taken = refused.text == TAKEN_ALREADY
+                if taken or refused.cause is TelegramCause.SILENT:
+                    self._told_lost(self)
+                if not taken:
+                    raise
+                return
+            finally:
+                self.is_asking = False
+            self.update(made)
 
         self._ask(ask())
 
@@ -206,7 +235,7 @@ class TelegramCall:
         call, access_hash = self.id, self._machine.access_hash
 
         async def ask() -> None:
-            await self._api.discard(call, access_hash, reason, duration)
+            self.wants_rating |= await self._api.discard(call, access_hash, reason, duration)
             self._feed(Given.SETTLED)
 
         self._ask(ask())

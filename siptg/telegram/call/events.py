@@ -88,6 +88,8 @@ class Waiting:
     access_hash: int = attrs.field(repr=False)
     ringing: bool
     """Her device has it."""
+    callee: int = 0
+    """Whom the call is to, where it is one such as ours are; else 0."""
 
 
 @attrs.frozen
@@ -97,6 +99,8 @@ class Accepted:
     id: int
     access_hash: int = attrs.field(repr=False)
     g_b: bytes = attrs.field(repr=False)
+    callee: int = 0
+    """As in `Waiting`."""
 
 
 @attrs.frozen
@@ -119,6 +123,8 @@ class Discarded:
     id: int
     reason: str
     """`busy`, `missed`, `hangup`, `disconnect`, `migrate`, or empty."""
+    wants_rating: bool = False
+    """Telegram would like to know how the call was."""
 
 
 @attrs.frozen

@@ -47,6 +47,10 @@ class Body(Protocol):
         ...
 
 
+def _sender(body: InlineBody | TextBody) -> int:
+    return body.account.me.id
+
+
 @attrs.define(eq=False)
 class InlineBody:
     """Sent by the phone account, edited by the bot under the inline id that it is told."""
@@ -58,6 +62,7 @@ class InlineBody:
     markup: Any
     """Card → reply markup."""
     counters: Counter[str]
+    _sender: int = attrs.field(default=attrs.Factory(_sender, takes_self=True))
 
     async def edit(self, card: Card) -> None:
         try:
@@ -78,6 +83,8 @@ class InlineBody:
         await edited(asked, self.counters)
 
     async def _take_out(self) -> None:
+        if self.account.me.id != self._sender:
+            return  # the number is that of a message of another phone account
         try:
             await self.account.ask(
                 fn.messages.DeleteMessagesRequest([self.message.id], revoke=True)
@@ -93,8 +100,11 @@ class TextBody:
     account: Account
     message: MessageRef
     counters: Counter[str]
+    _sender: int = attrs.field(default=attrs.Factory(_sender, takes_self=True))
 
     async def edit(self, card: Card) -> None:
+        if self.account.me.id != self._sender:
+            raise Lost("it was sent by another phone account")
         text, entities = wired(as_text(card))
         request = fn.messages.EditMessageRequest(
             peer_of(self.message.person), self.message.id, message=text, entities=entities

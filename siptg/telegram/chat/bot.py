@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any, Self
 
 import attrs
 from telethon import events
 from telethon.tl import types as tl
 
-from siptg.telegram.account.health import Health
+from siptg.telegram.account.health import AccountState, Health
+from siptg.telegram.account.moving import nobody
 from siptg.telegram.account.queue import Queue
 from siptg.telegram.account.telethon import new_client, person_of
 from siptg.telegram.account.watch import Watch
@@ -34,25 +36,52 @@ class Greeting:
 
 
 class Bot:
-    """The bot's side: `async with Bot(settings) as bot`. Its updates go to `Cards`."""
+    """The bot's side: `async with Bot(settings) as bot`. Its updates go to `Cards`.
+
+    Settings without a session make a bot that is not connected until `renew` brings one.
+    """
 
     def __init__(self, settings: TelegramSettings) -> None:
         self.me: Person
+        self.moved: Callable[[str], Awaitable[None]] = nobody
+        """Told the session that takes the place of ours when Telegram moves the account."""
         self.updates: asyncio.Queue[Any] = asyncio.Queue(MOST_WAITING)
-        self._client = new_client(settings)
-        self._watch = Watch(self._client, "the bot")
+        self._settings = settings
+        self._take_client()
         self.queue = Queue(self._ask_where, settings.rates)
         """For edits of cards: in their turn, at Telegram's pace."""
 
     async def __aenter__(self) -> Self:
-        self._client.add_event_handler(self._update, events.Raw(KINDS))
-        self._client.add_event_handler(self._message, events.NewMessage(incoming=True))
-        me = await self._watch.connect()
-        await self._client.is_user_authorized()
-        self.me = person_of(me)
-        self._watch.start()
+        if self._settings.session:
+            await self._connect()
         await self.queue.__aenter__()
         return self
+
+    async def renew(self, session: str) -> None:
+        """Another session in the place of one that is gone, or of none.
+
+        AccountGone where Telegram does not know it; TelegramRefused where it may be tried again.
+        """
+        await self._watch.stop()
+        await self._client.disconnect()
+        self._settings = attrs.evolve(self._settings, session=session)
+        self._take_client()
+        await self._connect()
+
+    def _take_client(self) -> None:
+        self._client = new_client(self._settings)
+        self._client.moved = self._move
+        self._watch = Watch(self._client, "the bot")
+
+    async def _move(self, session: str) -> None:
+        self._settings = attrs.evolve(self._settings, session=session)
+        await self.moved(session)
+
+    async def _connect(self) -> None:
+        self._client.add_event_handler(self._update, events.Raw(KINDS))
+        self._client.add_event_handler(self._message, events.NewMessage(incoming=True))
+        self.me = person_of(await self._watch.connect())
+        self._watch.start()
 
     async def __aexit__(self, *why: object) -> None:
         await self.queue.__aexit__(*why)
@@ -62,11 +91,16 @@ class Bot:
     @property
     def health(self) -> Health:
         """How the bot stands with Telegram, as far as was noticed."""
-        return self._watch.health
+        return self._watch.health if self.session else Health(AccountState.UNKNOWN)
 
     async def gone(self) -> Health:
         """Wait until the bot's session or token is good no more; what happened."""
         return await self._watch.gone()
+
+    @property
+    def session(self) -> str:
+        """The one that it was given last; empty where there was none."""
+        return self._settings.session
 
     @property
     def connected(self) -> bool:

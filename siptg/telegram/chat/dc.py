@@ -15,10 +15,10 @@ async def ask_dc(client: Any, request: Any, dc: int | None = None) -> Any:
         return await ask(client, request)
     try:
         # the name is private: Telethon has no other for this
-        sender = await ask(client._borrow_exported_sender, dc)
+        sender = await ask(client, dc, by=client._borrow_exported_sender)
     except ValueError as error:
         raise TelegramRefused(TelegramCause.UNKNOWN, f"no data centre {dc}: {error}") from None
     try:
-        return await ask(functools.partial(client._call, sender), request)
+        return await ask(client, request, by=functools.partial(client._call, sender))
     finally:
         await client._return_exported_sender(sender)

@@ -56,8 +56,8 @@ class Started:
 class Ear:
     """The bot's updates, taken one by one; nothing in them raises into its task."""
 
-    def __init__(self, cards: Cards, bot: Bot | None, owner: int) -> None:
-        self._cards, self._bot, self._owner = cards, bot, owner
+    def __init__(self, cards: Cards, bot: Bot | None) -> None:
+        self._cards, self._bot = cards, bot
         self._presses: asyncio.Queue[Press] = asyncio.Queue(MOST_WAITING)
         self._starts: asyncio.Queue[Started] = asyncio.Queue(MOST_WAITING)
         self._open: dict[int, asyncio.TimerHandle] = {}
@@ -114,7 +114,7 @@ class Ear:
         if str(update.query).startswith("doctor "):
             return  # `siptg doctor` tries the bot beside us, and answers itself
         result = None
-        if update.user_id == self._owner:
+        if update.user_id == self._cards.owner:
             try:
                 token = bytes.fromhex(str(update.query).removeprefix("card "))
                 result = self._cards.inline_result(token)

@@ -74,12 +74,12 @@ class Cards:
         self._ways = Ways()
         self._of: dict[int, LiveCard] = {}
         """Person → the live card in the chat with them."""
-        self._bot_user: tl.InputUser | None = None
-        """The bot as the phone account knows it; asked for once: Telegram is sparing with it."""
+        self._bot_user: tuple[int, tl.InputUser] | None = None
+        """(phone account, the bot as that knows it); asked once: Telegram is sparing with it."""
         self._sent: OrderedDict[bytes, asyncio.Future[Any]] = OrderedDict()
         """Token → the inline id, as soon as the bot hears it."""
         self._tasks: set[asyncio.Task[None]] = set()
-        self._ear = Ear(self, bot, account.me.id if bot is not None else 0)
+        self._ear = Ear(self, bot)
 
     async def __aenter__(self) -> Self:
         self.do(self._ear.listen())
@@ -170,6 +170,11 @@ class Cards:
 
     # for the bot's ear
 
+    @property
+    def owner(self) -> int:
+        """Whom the bot gives cards: the phone account, whoever that is now."""
+        return self._account.me.id
+
     def inline_result(self, token: bytes) -> Any:
         """What the bot gives for a card that is about to be sent, or None."""
         live = self.live.get(token)
@@ -227,10 +232,11 @@ class Cards:
         """The bot as the phone account knows it: access hashes are each account's own."""
         if bot.me.username is None:
             raise TelegramRefused(TelegramCause.UNKNOWN, "BOT_INVALID")
-        if self._bot_user is None:
+        known = self._bot_user
+        if known is None or (known[0], known[1].user_id) != (self.owner, bot.me.id):
             found = await self._account.find(bot.me.username)
-            self._bot_user = tl.InputUser(bot.me.id, found.access_hash)
-        return self._bot_user
+            known = self._bot_user = self.owner, tl.InputUser(bot.me.id, found.access_hash)
+        return known[1]
 
     def _markup(self, live: LiveCard, card: Card) -> Any:
         """By Telethon's own builder: the types behind buttons change with Telegram's layers."""

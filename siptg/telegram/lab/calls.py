@@ -47,6 +47,9 @@ class Call:
     """Both users' protocols allow it."""
     chats: Chats | None = None
     """Where the call leaves its line when it is over."""
+    wants_rating: bool = False
+    ratings: dict[int, tuple[int, str]] = attrs.field(factory=dict)
+    """User → stars and comment."""
 
     @property
     def alive(self) -> bool:
@@ -90,6 +93,8 @@ class Calls:
     """Servers that each call is told of; reflectors get a new tag a call, as Telegram's do."""
     custom_parameters: str = ""
     """JSON of switches for each call."""
+    wants_ratings: bool = False
+    """Whether both ends of a call that was answered are asked how it was."""
 
     def of(self, account: LabAccount) -> Call | None:
         """The call that an account is in, if it was answered."""
@@ -112,10 +117,11 @@ def _find(link: Link, peer: Any, *states: str) -> Call:
 
 def _end(call: Call, reason: Any, duration: int | None, but: LabAccount | None = None) -> Any:
     """Over for everybody; `but` learns it as a result."""
+    rating = call.wants_rating and call.state == "on"
     call.state = "over"
     if call.timer is not None:
         call.timer.cancel()
-    over = tl.PhoneCallDiscarded(call.id, reason=reason, duration=duration)
+    over = tl.PhoneCallDiscarded(call.id, rating or None, reason=reason, duration=duration)
     for account in (call.caller, call.callee):
         if account is not but:
             call.tell(account, over)
@@ -173,7 +179,7 @@ def request(link: Link, query: Any) -> tl.phone.PhoneCall:
     )
     callee.met.add(caller.id)
     call.caller_link = link
-    call.chats = link.lab.chats
+    call.chats, call.wants_rating = link.lab.chats, calls.wants_ratings
     calls.by_id[call.id] = call
     while len(calls.by_id) > MOST_CALLS:
         del calls.by_id[next(iter(calls.by_id))]
@@ -262,7 +268,8 @@ def discard(link: Link, query: Any) -> tl.Updates:
 
 @handles(fn.phone.SetCallRatingRequest, fn.phone.SaveCallDebugRequest)
 def rate(link: Link, query: Any) -> Any:
-    _find(link, query.peer)
+    call = _find(link, query.peer)
     if isinstance(query, fn.phone.SaveCallDebugRequest):
         return True
+    call.ratings[link.me.id] = query.rating, query.comment
     return tl.Updates([], [], [], datetime.now(UTC), 0)

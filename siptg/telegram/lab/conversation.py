@@ -260,7 +260,7 @@ class Conversation:
         lab, kind, account = self._lab, type(query), link.account
         who = account.first_name if account else "?"
         lab.log.append(LogEntry(time.monotonic(), who, kind.__name__))
-        refused = lab.faults.refused(account, kind)
+        refused = lab.faults.refused(account, kind) or lab.dcs.refused(link, kind)
         if refused is not None:
             raise refused
         wait = lab.limits.wait(account.id, kind, time.monotonic()) if account else 0

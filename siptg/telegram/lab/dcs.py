@@ -24,6 +24,14 @@ if TYPE_CHECKING:
     from siptg.telegram.lab.server import Lab
 
 MOST_EXPORTED = 1000
+ANYWHERE = (
+    fn.auth.ExportAuthorizationRequest,
+    fn.auth.ImportAuthorizationRequest,
+    fn.help.GetConfigRequest,
+    fn.messages.EditInlineBotMessageRequest,
+    fn.upload.GetFileRequest,
+)
+"""What an account may ask at other data centres than its home."""
 
 
 @attrs.define(eq=False)
@@ -32,6 +40,24 @@ class DataCentres:
     """Number → where it listens, without the home one."""
     exported: dict[bytes, LabAccount] = attrs.field(factory=dict)
     """What exportAuthorization gave, each good once."""
+    homes: dict[int, int] = attrs.field(factory=dict)
+    """Account → the data centre that it was moved to."""
+
+    def move(self, account: LabAccount, number: int) -> None:
+        """From now on it is at home there: elsewhere it is told nothing, and sent there."""
+        self.homes[account.id] = number
+        for link in [link for link in account.links if self.of(link) != number]:
+            account.links.remove(link)
+
+    def is_home(self, link: Link, account: LabAccount) -> bool:
+        return self.of(link) == self.homes.get(account.id, link.lab.sign_ins.dc)
+
+    def refused(self, link: Link, query: type) -> Refused | None:
+        """What a client is answered whose account was moved."""
+        home = self.homes.get(link.account.id) if link.account is not None else None
+        if home is None or home == self.of(link) or query in ANYWHERE:
+            return None
+        return Refused(303, f"USER_MIGRATE_{home}")
 
     def of(self, link: Link) -> int:
         """The data centre that a client is connected to."""
@@ -58,7 +84,7 @@ def options(lab: Lab) -> list[Any]:
 
 @handles(fn.auth.ExportAuthorizationRequest)
 def export(link: Link, query: Any) -> tl.auth.ExportedAuthorization:
-    if query.dc_id not in link.lab.dcs.addresses:
+    if query.dc_id not in (link.lab.sign_ins.dc, *link.lab.dcs.addresses):
         raise Refused(400, "DC_ID_INVALID")
     exported, token = link.lab.dcs.exported, os.urandom(32)
     exported[token] = link.me

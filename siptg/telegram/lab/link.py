@@ -95,8 +95,7 @@ class Link:
         """This connection speaks for the account from now on, and so does its auth key."""
         self.detach()
         self.account = account
-        home = self.lab.sign_ins.dc
-        if self.lab.dcs.of(self) == home:  # news come over the home connection alone
+        if self.lab.dcs.is_home(self, account):  # news come over the home connection alone
             account.links.append(self)
         self.lab.keys[self.session.key_id].account = account
 

@@ -54,8 +54,11 @@ class LyingTelegram:
     ) -> events.CallUpdate:
         return self.ready(g_a)
 
-    async def discard(self, id: int, access_hash: int, reason: str, duration: float) -> None:
+    async def discard(self, id: int, access_hash: int, reason: str, duration: float) -> bool:
         self.discarded.append(reason)
+        return False
+
+    async def rate(self, id: int, access_hash: int, stars: int, comment: str) -> None: ...
 
     async def signal(self, id: int, access_hash: int, data: bytes) -> bool:
         return True
