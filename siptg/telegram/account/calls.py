@@ -111,52 +111,59 @@ class CallDesk:
         )
 
     async def close(self) -> None:
-        """Hang up what is left."""
+        """Hang up what is left; whom nobody has taken up yet may ring on, and has missed us then."""
+        while not self._incoming.empty():
+            self._incoming.get_nowait().leave_ringing()
         calls = [*self._calls.values(), *self._asking]
         for call in calls:
             await call.hangup()
         await asyncio.gather(*(call.wait_over(1.0) for call in calls))
 
-    async def take(self, news: CallUpdate, users: dict[int, Any]) -> None:
-        """News from Telegram; `users` are those that came with it."""
+    async def take(self, news: CallUpdate, users: dict[int, Any]) -> bool:
+        """News from Telegram; `users` are those that came with it. Whether they are of a call to us
+        that ours to the same person stands for: she is not missed.
+        """
         call = self._calls.get(news.id) or self._adopt(news)
         if call is not None:
             call.update(news)
         elif isinstance(news, Requested):
-            await self._rings(news, users)
+            return await self._crosses(news, users)
         elif self._asking or news.id in self._ringing:
             self._early.append((time.monotonic(), news))
         else:
             self.counters["unknown_call"] += 1
+        return False
 
-    async def _rings(self, news: Requested, users: dict[int, Any]) -> None:
+    async def _crosses(self, news: Requested, users: dict[int, Any]) -> bool:
         if datetime.now(UTC) - news.date > STALE_AFTER:
             self.counters["stale_call"] += 1
-            return
+            return False
         if news.id in self._ringing:
-            return
+            return False
         self._ringing.add(news.id)
         try:
             person = await self._who(news.caller, users)
             call = self._new_call(person, await self._secret(), outgoing=False)
         except TelegramRefused as refused:
             log.error("a call cannot be taken: %s", refused)
-            return
+            return False
         finally:
             self._ringing.discard(news.id)
         self._calls[news.id] = call
         call.update(news)
         self._catch_up()
         if call.is_over:
-            return
+            return False
         ours = self._crossing(person)
         if ours is None:
             self._announce(call)
         elif self._me() < person.id:
             self._behind[ours] = call
+            return True
         else:
             self._announce(call)
             ours.hang_up()
+        return False
 
     def _crossing(self, person: Person) -> TelegramCall | None:
         """A call of ours to who calls us just now, not answered yet.

@@ -30,7 +30,7 @@ from siptg.telegram.account.telethon import (
 from siptg.telegram.account.watch import Watch
 from siptg.telegram.call import api
 from siptg.telegram.call.call import TelegramCall
-from siptg.telegram.call.events import Requested
+from siptg.telegram.call.events import CallUpdate, Requested
 from siptg.telegram.call.times import CallTimes
 from siptg.telegram.people import Person, TelegramCause, TelegramRefused
 from siptg.telegram.settings import TelegramSettings
@@ -313,9 +313,14 @@ class Account:
         """Calls that there are; those that ring are among them."""
         return self._desk.calls_now
 
-    def calls(self) -> AsyncIterator[TelegramCall]:
+    async def calls(self) -> AsyncIterator[TelegramCall]:
         """Who calls us, as they come; each is to be answered or declined."""
-        return self._desk.calls()
+        async for call in self._desk.calls():
+            if self._is_known("c", call.id):
+                call.leave_ringing()  # she gave up, and is told as missed
+                continue
+            self._taken_up(call.id)
+            yield call
 
     async def call(self, person: Person) -> TelegramCall:
         """Call somebody; what becomes of it is in the call's events."""
@@ -350,10 +355,16 @@ class Account:
                 return
             if datetime.now(UTC) - news.date > STALE_AFTER:
                 self._miss(news.id, await self._who(news.caller, users), news.date)
-            else:
-                self._session.handle("c", news.id)  # it rings: no longer to be missed
-                self._changed.set()
-        self._do(self._desk.take(news, users))
+        self._do(self._take(news, users))
+
+    async def _take(self, news: CallUpdate, users: dict[int, Any]) -> None:
+        if await self._desk.take(news, users):
+            self._taken_up(news.id)
+
+    def _taken_up(self, call: int) -> None:
+        """No longer to be missed."""
+        self._session.handle("c", call)
+        self._changed.set()
 
     async def _call_note(self, update: Any) -> None:
         """Each new message: whom it names, and the line that a call leaves in the chat, which is

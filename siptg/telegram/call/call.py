@@ -152,6 +152,12 @@ class TelegramCall:
         """End it in whatever state it is; before the answer this declines or withdraws."""
         self._feed(Given.HANG_UP)
 
+    def leave_ringing(self) -> None:
+        """A call to us is over here, and nobody is told: where no other device takes it, Telegram
+        will call it missed.
+        """
+        self._feed(Given.TAKEN)
+
     def mute(self, on: bool) -> None:
         """Our microphone; she sees it. It may be switched before there is media."""
         self._we_are_muted = on

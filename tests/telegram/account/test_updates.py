@@ -68,13 +68,16 @@ class Reader:
     keeper: Memory = attrs.field(factory=Memory)
     texts: list[str] = attrs.field(factory=list)
     missed: list[MissedCall] = attrs.field(factory=list)
+    rang: list[int] = attrs.field(factory=list)
+    """Numbers of the calls that came."""
     account: Account | None = None
     _tasks: list[asyncio.Task[None]] = attrs.field(factory=list)
 
     async def start(self) -> None:
         self.account = Account(settings(self.lab, self.session), keeper=self.keeper)
         await self.account.__aenter__()
-        self._tasks = [asyncio.create_task(work(self.account)) for work in (self._read, self._hear)]
+        works = self._read, self._hear, self._pick_up
+        self._tasks = [asyncio.create_task(work(self.account)) for work in works]
 
     async def stop(self, *, crash: bool = False) -> None:
         assert self.account is not None
@@ -93,6 +96,10 @@ class Reader:
     async def _hear(self, account: Account) -> None:
         async for call in account.missed():
             self.missed.append(call)
+
+    async def _pick_up(self, account: Account) -> None:
+        async for call in account.calls():
+            self.rang.append(call.id)
 
     async def has(self, texts: int, missed: int = 0) -> None:
         async with asyncio.timeout(WITHIN):
@@ -284,12 +291,14 @@ def test_a_name_that_nobody_has_is_not_the_account_itself() -> None:
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-async def test_whatever_happens_to_the_network_each_message_is_handled_once(
+async def test_whatever_happens_to_the_network_each_message_and_call_is_told_once(
     lab: Lab, ann: Account, bob: Reader, seed: int
 ) -> None:
+    """A call rings, or is told as missed; both only where she that it rang for has crashed."""
     chance, them = random.Random(seed), user(lab, "Bob")
     them.updates.slice_size = 9
     person = await ann.find("bob")
+    crashed: set[int] = set()
     for n in range(200):
         await ann.send(person, str(n))
         match chance.randrange(40):
@@ -302,13 +311,31 @@ async def test_whatever_happens_to_the_network_each_message_is_handled_once(
             case 3 | 4:
                 lab.release(them, order=chance)
             case 5 if n % 3 == 0:
-                await bob.stop(crash=chance.random() < 0.5)
+                crash = chance.random() < 0.5
+                await bob.stop(crash=crash)
+                crashed |= set(bob.rang) if crash else set()
                 await bob.start()
+            case 6 | 7 | 8:
+                before = len(lab.calls.by_id)
+                call = await ann.call(person)
+                async with asyncio.timeout(WITHIN):
+                    while len(lab.calls.by_id) == before:
+                        await asyncio.sleep(0)
+                await call.hangup()
             case _:
                 pass
     them.updates.losing = 0
     lab.release(them)
     await ann.send(person, "end")
     await bob.has(201)
+    calls = set(lab.calls.by_id)
+    async with asyncio.timeout(WITHIN):
+        while calls - set(bob.rang) - {call.id for call in bob.missed}:
+            await asyncio.sleep(0.02)
     await asyncio.sleep(0.1)
     assert Counter(bob.texts) == Counter([*map(str, range(200)), "end"])
+    missed = [call.id for call in bob.missed]
+    assert len(calls) > 5 and set(missed) | set(bob.rang) == calls
+    assert len(set(missed)) == len(missed)
+    told = Counter([*missed, *bob.rang])
+    assert {call for call, times in told.items() if times > 1} <= crashed
