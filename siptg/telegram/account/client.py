@@ -16,6 +16,7 @@ from telethon.tl import types as tl
 
 from siptg.rtp.clock import MediaClock
 from siptg.telegram.account.calls import STALE_AFTER, CallDesk
+from siptg.telegram.account.hashes import STALE, put_in
 from siptg.telegram.account.health import Health
 from siptg.telegram.account.moving import nobody
 from siptg.telegram.account.pace import Priority
@@ -38,8 +39,6 @@ from siptg.telegram.settings import TelegramSettings
 log = logging.getLogger(__name__)
 
 MOST_WAITING = 1000
-STALE = ("PEER_ID_INVALID", "USER_ID_INVALID")
-"""What Telegram says to an access hash that is not good."""
 
 
 @attrs.frozen
@@ -196,48 +195,12 @@ class Account:
         try:
             return await self._watch.ask(request)
         except TelegramRefused as refused:
-            if refused.text not in STALE or not await self._resolve(request):
+            if refused.text not in STALE:
+                raise
+            if not await put_in(request, self._session, self._watch.ask):
                 raise
         self.counters["resolved_again"] += 1
         return await self._watch.ask(request)
-
-    async def _resolve(self, request: Any) -> bool:
-        """Put a new access hash into the request, where its person can be found: by what we know,
-        by user name, or by a message that named them.
-        """
-        field = next((f for f in ("peer", "user_id") if hasattr(request, f)), "")
-        peer = getattr(request, field, None)
-        if not isinstance(peer, tl.InputPeerUser | tl.InputUser):
-            return False
-        known = self._session.forget(peer.user_id)
-        if known is None:
-            return await self._ask_for(peer)
-        if known.access_hash != peer.access_hash:
-            peer.access_hash = known.access_hash  # the caller's was old, ours may be good
-            self._session.meet(known)
-            return True
-        if known.username is None:
-            return False
-        found = await self._watch.ask(fn.contacts.ResolveUsernameRequest(known.username))
-        fresh = next((u for u in found.users if u.id == peer.user_id), None)
-        if fresh is None:
-            return False
-        peer.access_hash = fresh.access_hash
-        return True
-
-    async def _ask_for(self, peer: Any) -> bool:
-        """Whom we know by a mention alone is asked for by the message that has it."""
-        seen = self._session.seen_in(peer.user_id)
-        chat = self._session.person(seen.chat) if seen is not None else None
-        if seen is None or chat is None:
-            return False
-        where = tl.InputPeerUser(chat.id, chat.access_hash)
-        user = tl.InputUserFromMessage(where, seen.message, peer.user_id)
-        for fresh in await self._watch.ask(fn.users.GetUsersRequest([user])):
-            if fresh.id == peer.user_id and fresh.access_hash and not fresh.min:
-                peer.access_hash = fresh.access_hash
-                return True
-        return False
 
     # people and messages
 
