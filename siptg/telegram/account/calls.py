@@ -111,7 +111,7 @@ class CallDesk:
         )
 
     async def close(self) -> None:
-        """Hang up what is left; whom nobody has taken up yet may ring on, and has missed us then."""
+        """Hang up what is left. A call that nobody took up yet rings on: it will be missed."""
         while not self._incoming.empty():
             self._incoming.get_nowait().leave_ringing()
         calls = [*self._calls.values(), *self._asking]

@@ -279,9 +279,8 @@ class Account:
     async def calls(self) -> AsyncIterator[TelegramCall]:
         """Who calls us, as they come; each is to be answered or declined."""
         async for call in self._desk.calls():
-            if self._is_known("c", call.id):
-                call.leave_ringing()  # she gave up, and is told as missed
-                continue
+            if call.is_over and self._is_known("c", call.id):
+                continue  # she gave up, and is told as missed
             self._taken_up(call.id)
             yield call
 

@@ -7,7 +7,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine
-from typing import Any, Protocol
+from typing import Any
 
 from siptg.rtp.clock import MediaClock
 from siptg.telegram.call import events
@@ -15,6 +15,7 @@ from siptg.telegram.call.api import TAKEN_ALREADY
 from siptg.telegram.call.dh import Secret, SharedKey
 from siptg.telegram.call.events import CallEvent, CallUpdate, Ended, Ready
 from siptg.telegram.call.machine import CallMachine, Given, State
+from siptg.telegram.call.requests import CallApi
 from siptg.telegram.call.times import CallTimes
 from siptg.telegram.media.audio import CallAudio
 from siptg.telegram.media.media import CallMedia, MediaEvents
@@ -34,25 +35,6 @@ MOST_SIGNALS = 256
 """Signalling packets that wait for the server."""
 MUST_AGREE = 10
 """Packets that do not decrypt before the log says in words that the keys differ."""
-
-
-class CallApi(Protocol):
-    """The server's calls, each with our own values; TelegramRefused where it says no."""
-
-    async def request(self, person: Person, commitment: bytes) -> CallUpdate: ...
-    async def received(self, id: int, access_hash: int) -> None: ...
-    async def accept(self, id: int, access_hash: int, g_b: bytes) -> CallUpdate: ...
-    async def confirm(
-        self, id: int, access_hash: int, g_a: bytes, fingerprint: int
-    ) -> CallUpdate: ...
-    async def discard(self, id: int, access_hash: int, reason: str, duration: float) -> bool:
-        """Whether the server would like to know how the call was."""
-        ...
-
-    async def rate(self, id: int, access_hash: int, stars: int, comment: str) -> None: ...
-    async def signal(self, id: int, access_hash: int, data: bytes) -> bool:
-        """False where the server has no use for it any more."""
-        ...
 
 
 class TelegramCall:
