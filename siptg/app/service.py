@@ -60,6 +60,8 @@ class Service:
         self._strangers: dict[int, datetime] = {}
         self._stack = contextlib.AsyncExitStack()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._parts: list[asyncio.Task[None]] = []
+        """Those that never end."""
         self.store: SqlStore
         self.clock: MediaClock
         self.keeper: AccountKeeper
@@ -97,15 +99,15 @@ class Service:
                 self.metrics.page = metrics.page
             stack.push_async_callback(self._hang_up_all)
             self._stack = stack.pop_all()
-        for work in (
+        works = (
             self._take_messages(),
             self._take_calls(),
             self._take_missed(),
             self._take_presses(),
             self.keeper.watch(self._meet_again),
             backlog.watch({name: one.queue for name, one in accounts.items()}),
-        ):
-            self._do(work)
+        )
+        self._parts = [self._do(work) for work in works]
         log.info("= running with %d lines", len(self.config.lines))
         return self
 
@@ -118,11 +120,12 @@ class Service:
         log.info("x stopped")
 
     async def run(self) -> None:
-        """Until somebody cancels it, or a part that the house cannot do without has ended."""
-        await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in self._tasks:
-            if task.done() and not task.cancelled() and (error := task.exception()):
-                raise error
+        """Until somebody cancels it, or a part that the house cannot do without breaks: its error
+        is raised.
+        """
+        ended, _ = await asyncio.wait(self._parts, return_when=asyncio.FIRST_COMPLETED)
+        for part in ended:
+            part.result()
 
     def _by_name(self) -> dict[str, Account | Bot]:
         """The accounts as the configuration calls them."""
@@ -309,10 +312,11 @@ class Service:
             async with asyncio.timeout(CLOSE_WITHIN):
                 await asyncio.gather(*closing, return_exceptions=True)
 
-    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+    def _do(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
+        return task
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -148,6 +148,28 @@ async def test_an_invite_from_nowhere_gets_no_answer(tmp_path: Path) -> None:
         assert not any("☎" in seen.text for seen in on.ann.seen)
 
 
+async def test_it_runs_until_a_part_of_it_breaks_whose_error_is_raised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with house(tmp_path) as on:
+        eve_user = on.lab.add_user("Eve", "+10000009", "eve")
+        async with LabUser(on.lab, eve_user, ("127.0.0.1",)) as eve:
+            serving = asyncio.create_task(on.service.run())
+            chat = await eve.find(PHONE_NAME)
+            await eve.write(chat, "100")
+            await eve.sees(saying("its own users only"))  # a task of the service's has ended
+            await asyncio.sleep(0)
+            assert not serving.done()
+
+            def broken(_: object) -> bool:
+                raise ArithmeticError("on purpose")
+
+            monkeypatch.setattr(on.service.router, "serves", broken)
+            await eve.write(chat, "100")
+            with pytest.raises(ArithmeticError, match="on purpose"):
+                await asyncio.wait_for(serving, 5)
+
+
 async def test_a_stranger_gets_one_hint_and_no_call(tmp_path: Path) -> None:
     async with house(tmp_path) as on:
         eve_user = on.lab.add_user("Eve", "+10000009", "eve")
