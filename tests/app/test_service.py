@@ -161,10 +161,10 @@ async def test_it_runs_until_a_part_of_it_breaks_whose_error_is_raised(
             await asyncio.sleep(0)
             assert not serving.done()
 
-            def broken(_: object) -> bool:
+            def broken(_: object) -> None:
                 raise ArithmeticError("on purpose")
 
-            monkeypatch.setattr(on.service.router, "serves", broken)
+            monkeypatch.setattr(on.service, "_hint", broken)
             await eve.write(chat, "100")
             with pytest.raises(ArithmeticError, match="on purpose"):
                 await asyncio.wait_for(serving, 5)
