@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator
 from typing import Any
 
 import attrs
@@ -21,39 +20,11 @@ from siptg.telegram.media.ice import CallIce
 from siptg.telegram.media.servers import Reflector, RelayServer
 from tests.support.engines import both_hear, two_ends, until
 from tests.support.paths import joined
+from tests.support.stun import stun_server
 
 TAG = bytes(range(1, 17))
-OUTSIDE = {"127.0.0.1": "192.0.2.7", "::1": "2001:db8::7"}
 IN_FULL = "0000:0000:0000:0000:0000:0000:0000:0001"
 WITHIN = 5.0
-
-
-class Stun(asyncio.DatagramProtocol):
-    """Tells everybody that he comes from outside."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
-
-    def datagram_received(self, data: bytes, source: Any) -> None:
-        asked = stun.parse_message(data)
-        answer = stun.Message(stun.Method.BINDING, stun.Class.RESPONSE, asked.transaction_id)
-        answer.attributes["XOR-MAPPED-ADDRESS"] = (OUTSIDE[source[0]], source[1])
-        self._transport.sendto(bytes(answer), source)  # type: ignore[attr-defined]
-
-
-@contextlib.asynccontextmanager
-async def stun_server(*hosts: str) -> AsyncIterator[int]:
-    """At one port of all of them."""
-    loop, port, made = asyncio.get_running_loop(), 0, []
-    try:
-        for host in hosts:
-            transport, _ = await loop.create_datagram_endpoint(Stun, local_addr=(host, port))
-            made.append(transport)
-            port = transport.get_extra_info("sockname")[1]
-        yield port
-    finally:
-        for transport in made:
-            transport.close()
 
 
 @pytest.fixture
@@ -104,9 +75,8 @@ def seen(end: CallIce) -> list[tuple[str, str]]:
 
 
 async def test_each_family_is_asked_of_where_it_is_seen() -> None:
-    async with stun_server("127.0.0.1", "::1") as port:
-        servers = [RelayServer(host, port, False, True, "", "") for host in ("::1", "127.0.0.1")]
-        end = an_end(p2p=True, servers=servers)
+    async with stun_server("127.0.0.1", "::1") as server:
+        end = an_end(p2p=True, servers=[attrs.evolve(server, host="::1"), server])
         await end.gather_candidates()
         assert seen(end) == [("192.0.2.7", "127.0.0.1"), ("2001:db8::7", "::1")]
         await end.close()
@@ -114,8 +84,8 @@ async def test_each_family_is_asked_of_where_it_is_seen() -> None:
 
 async def test_a_name_with_both_families_is_asked_by_both(names: dict[str, list[str]]) -> None:
     names["stun.invalid"] = ["::1", "127.0.0.1"]
-    async with stun_server("127.0.0.1", "::1") as port:
-        end = an_end(p2p=True, servers=[RelayServer("stun.invalid", port, False, True, "", "")])
+    async with stun_server("127.0.0.1", "::1", name="stun.invalid") as server:
+        end = an_end(p2p=True, servers=[server])
         await end.gather_candidates()
         assert len(seen(end)) == 2
         await end.close()

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 from aioice import Candidate, stun
@@ -21,6 +20,7 @@ from siptg.telegram.media.servers import Reflector, RelayServer
 from siptg.telegram.media.targets import MOST_PAIRS, MOST_REMOTE
 from tests.support.background import open_files
 from tests.support.paths import joined
+from tests.support.stun import stun_server
 
 LOOPBACK = ("127.0.0.1",)
 TAG = bytes(range(1, 17))
@@ -41,30 +41,6 @@ class Silent:
 
     def __exit__(self, *_: object) -> None:
         self._socket.close()
-
-
-class Stun(asyncio.DatagramProtocol):
-    """Tells everybody that he comes from 192.0.2.7."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
-
-    def datagram_received(self, data: bytes, source: Address) -> None:
-        asked = stun.parse_message(data)
-        answer = stun.Message(stun.Method.BINDING, stun.Class.RESPONSE, asked.transaction_id)
-        answer.attributes["XOR-MAPPED-ADDRESS"] = ("192.0.2.7", source[1])
-        self._transport.sendto(bytes(answer), source)  # type: ignore[attr-defined]
-
-
-@contextlib.asynccontextmanager
-async def stun_server() -> AsyncIterator[RelayServer]:
-    loop = asyncio.get_running_loop()
-    transport, _ = await loop.create_datagram_endpoint(Stun, local_addr=("127.0.0.1", 0))
-    try:
-        host, port = transport.get_extra_info("sockname")
-        yield RelayServer(host, port, False, True, "", "")
-    finally:
-        transport.close()
 
 
 def an_end(
@@ -169,7 +145,7 @@ async def test_a_candidate_that_is_late_is_told_when_it_comes(
 async def test_without_direct_paths_no_address_leaves_and_no_socket_but_to_relays_is_there() -> (
     None
 ):
-    async with LabReflector() as relay, stun_server() as told:
+    async with LabReflector() as relay, stun_server("127.0.0.1") as told:
         end = an_end(relay.seen_by(1, tag=TAG), servers=(told,))
         await end.gather_candidates()
         assert [line.split()[7] for line in end.lines()] == ["relay"]
@@ -187,7 +163,7 @@ async def test_without_relays_and_direct_paths_there_is_nothing() -> None:
 
 
 async def test_several_stun_servers_tell_one_address_once() -> None:
-    async with stun_server() as one, stun_server() as two:
+    async with stun_server("127.0.0.1") as one, stun_server("127.0.0.1") as two:
         with Silent() as dead:
             servers = (one, RelayServer(*dead, False, True, "", ""), two)
             end = an_end(p2p=True, servers=servers)
@@ -310,7 +286,7 @@ async def test_without_consent_nothing_but_checks_is_sent_and_an_answer_brings_i
 
 
 async def test_after_the_end_no_socket_task_or_timer_is_left() -> None:
-    async with LabReflector() as relay, stun_server() as told:
+    async with LabReflector() as relay, stun_server("127.0.0.1") as told:
         await asyncio.sleep(0)
         files, tasks = open_files(), asyncio.all_tasks()
         with Silent() as dead:
