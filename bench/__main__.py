@@ -1,10 +1,11 @@
-"""`python -m bench [ID …]`: measure and print a table; a whole run writes benchmarks.json."""
+"""`python -m bench [ID …]`: measure and print a table; a whole run writes benchmarks.json, as does
+one of some figures with `--keep`.
+"""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -46,6 +47,7 @@ def main() -> None:
     options = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     options.add_argument("ids", nargs="*", metavar="ID", help="all, when none is named")
     options.add_argument("--rounds", type=int, default=ROUNDS, help="of each, default %(default)s")
+    options.add_argument("--keep", action="store_true", help="write those named down, too")
     given = options.parse_args()
     chosen, Run.rounds = given.ids or list(BENCHES), given.rounds
     if unknown := set(chosen) - set(BENCHES):
@@ -66,9 +68,8 @@ def main() -> None:
                 console.print(f"{figure.id}: {missing}", style="dim")
     if any(name.startswith("media.calls") for name in chosen):
         console.print(asyncio.run(stations.table()))
-    if chosen == list(BENCHES):
-        REPORT.write_text(json.dumps([figure.as_json() for figure in figures], indent=1) + "\n")
-        page.main()
+    if given.keep or chosen == list(BENCHES):
+        page.keep([figure.as_json() for figure in figures], list(BENCHES))
         console.print(f"written to {REPORT.relative_to(ROOT)} and {page.PAGE.relative_to(ROOT)}")
 
 

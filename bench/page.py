@@ -41,6 +41,21 @@ def place() -> str:
     return f"{models[0] if models else platform.machine()}, Python {platform.python_version()}"
 
 
+def renewed(
+    old: list[dict[str, Any]], new: list[dict[str, Any]], order: list[str]
+) -> list[dict[str, Any]]:
+    """Each figure of `order` once: the new one, else the old one where there is one."""
+    known = {figure["id"]: figure for figure in (*old, *new)}
+    return [known[id] for id in order if id in known]
+
+
+def keep(figures: list[dict[str, Any]], order: list[str]) -> None:
+    """Into benchmarks.json and the page; what was not measured stays as it was."""
+    old = json.loads(REPORT.read_text()) if REPORT.exists() else []
+    REPORT.write_text(json.dumps(renewed(old, figures, order), indent=1) + "\n")
+    main()
+
+
 def main() -> None:
     PAGE.write_text(page(json.loads(REPORT.read_text()), place()))
 
