@@ -269,7 +269,7 @@ class CallDesk:
             config = await self._ask(fn.messages.GetDhConfigRequest(version, 256))
             extra = bytes(config.random)
         except TelegramRefused as refused:
-            if self._group is None:
+            if self._group is None or refused.cause is TelegramCause.GONE:
                 raise
             # whoever calls us in a loop must not have Telegram forbid us all calls by its patience
             config = None
