@@ -70,7 +70,7 @@ class HouseDesk:
 
     async def say(self, text: str | Text) -> None:
         try:
-            await send_text(self.account, self.person, Text.of(text))
+            await send_text(self.account, self.person, Text.of(text), once=True)
         except TelegramRefused as refused:
             log.warning("a message to person %s was refused: %s", self.person.id, refused)
 

@@ -35,6 +35,7 @@ CAUSES = {
     "AUTH_KEY_DUPLICATED": TelegramCause.GONE,
     "SESSION_REVOKED": TelegramCause.GONE,
     "SESSION_EXPIRED": TelegramCause.GONE,
+    "SESSION_UNREADABLE": TelegramCause.GONE,
     "SESSION_PASSWORD_NEEDED": TelegramCause.GONE,
     "USER_DEACTIVATED": TelegramCause.GONE,
     "USER_DEACTIVATED_BAN": TelegramCause.GONE,

@@ -284,3 +284,18 @@ class NoQuestions:
 
     async def show(self, url: str, until: datetime) -> None:
         raise AssertionError
+
+
+@pytest.mark.parametrize("kept", ["garbage", "\0\xff", "1" + "A" * 352, "1" * 10_000])
+async def test_what_is_kept_and_is_no_session_is_said_and_the_service_goes_on(
+    on: Stage, caplog: pytest.LogCaptureFixture, kept: str
+) -> None:
+    await revoked(on)
+    await on.service.store.keep_session("phone account", kept)
+    async with asyncio.timeout(5):
+        while "what is kept as this session is none" not in caplog.text:
+            await asyncio.sleep(0.01)
+    await log_in_again(on)
+    await in_use(on)
+    await dialled(on)
+    assert caplog.text.count("what is kept as this session is none") == 1

@@ -49,3 +49,11 @@ def test_every_logger_is_rendered_and_masked(restored: None, as_json: bool) -> N
     assert "…56" in said and "4930123456" not in said
     if as_json:
         assert json.loads(said)["level"] == "info"
+
+
+def test_the_store_does_not_tell_the_values_that_it_keeps(restored: None) -> None:
+    """aiosqlite tells each statement with its values: access hashes, names."""
+    stream = io.StringIO()
+    log.set_up("debug", stream=stream)
+    logging.getLogger("aiosqlite").debug("executing %s", "INSERT 6298042812345678901")
+    assert stream.getvalue() == ""

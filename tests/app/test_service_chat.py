@@ -102,3 +102,15 @@ async def test_buttons_of_a_run_before_say_that_the_call_is_over(tmp_path: Path)
             left = await on.ann.sees(lambda seen: seen.id == card.id and not seen.buttons)
             assert left.edited
         await talking.close()
+
+
+async def test_of_notes_that_say_the_same_one_waits(tmp_path: Path) -> None:
+    """She calls and hangs up in a loop: her chat is not filled for a minute to come."""
+    async with house(tmp_path) as on:
+        await settled(on)
+        await on.ann.find(PHONE_NAME)
+        queue, desk = on.service.account.queue, on.service._conversation(on.ann.account.me).desk
+        await asyncio.gather(*(desk.say("You called") for _ in range(40)), desk.say("and more"))
+        assert queue.counters["coalesced"] > 30 and queue.depth == 0
+        assert sum(seen.text == "You called" for seen in on.ann.seen) < 10
+        await on.ann.sees(saying("and more"))

@@ -64,6 +64,8 @@ class Playout:
         self._left_by_old: int | None = None
         """Samples that the decoder before had left to be played."""
         self._until_look, self._limit = LOOK_BACK, INFINITE
+        self._put_off = False
+        """A gap has put off the look: the next one will not, for then it might never come."""
         self._refused = 0
         self._plain = self._own = False
         self._made = self._made_frames = 0
@@ -110,7 +112,7 @@ class Playout:
         due = buffer.next
         lag = now - due * buffer.tick
         self._until_look -= 1
-        if self._plain and self._until_look and lag < self._limit:
+        if self._plain and self._until_look > 0 and lag < self._limit:
             packet = buffer.waiting.pop(due, None)
             if packet is not None:
                 if lag < buffer.least:
@@ -140,7 +142,7 @@ class Playout:
     def _read_slowly(self, now: float) -> Frame:
         if self._pulling or self._left_by_old is not None:
             self._prime()
-        if self._until_look <= 0:
+        if self._until_look <= 0 and self._may_look():
             self._look()
         size, pace, have = self._size, self.pace, self._rest
         while len(have) < size:
@@ -217,7 +219,8 @@ class Playout:
             if self.buffer.lossy:
                 self.concealed += self._made_frames
             self._made = self._made_frames = 0
-            self._until_look = SOON
+            if not self._put_off:
+                self._until_look, self._put_off = SOON, True
         return samples
 
     def _made_up(self, count: int, have: Samples) -> Samples:
@@ -272,9 +275,15 @@ class Playout:
             have = np.concatenate((have, more))
         return self.pace.stretch(self._heard(_NONE), have)
 
+    def _may_look(self) -> bool:
+        """The delay was measured since the last gap, or could not be for long."""
+        seen = not self._made and self.buffer.least < INFINITE
+        return seen or self._until_look <= -LOOK_BACK
+
     def _look(self) -> None:
         """Some beats went by: is the delay right?"""
         buffer, pace = self.buffer, self.pace
+        self._put_off = False
         if self._refused >= HOPELESS:
             self._refused = (self._refused + 1) % HOPING_AGAIN
         pace.guard(self._packet_ticks, self._own and self._refused < HOPELESS)

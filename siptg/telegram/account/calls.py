@@ -264,7 +264,16 @@ class CallDesk:
     async def _secret(self) -> Callable[[], Secret]:
         """Ready to draw our half of a key; TelegramRefused where Telegram's group is not sound."""
         version = self._group.version if self._group else 0
-        config = await self._ask(fn.messages.GetDhConfigRequest(version, 256))
+        extra = b""
+        try:
+            config = await self._ask(fn.messages.GetDhConfigRequest(version, 256))
+            extra = bytes(config.random)
+        except TelegramRefused as refused:
+            if self._group is None or refused.cause is TelegramCause.GONE:
+                raise
+            # whoever calls us in a loop must not have Telegram forbid us all calls by its patience
+            config = None
+            log.info("calls go on with the group that is known: %s", refused)
         if isinstance(config, tl.messages.DhConfig):
             group = Group(int.from_bytes(config.p, "big"), config.g, config.version)
             try:
@@ -274,7 +283,7 @@ class CallDesk:
             self._group = group
         if self._group is None:
             raise TelegramRefused(TelegramCause.SECURITY, "Telegram gave no group")
-        group, extra = self._group, bytes(config.random)
+        group = self._group
         return lambda: Secret.draw(group, os.urandom, extra)
 
 

@@ -18,6 +18,7 @@ from siptg.rtp.clock import MediaClock
 from siptg.telegram.account.calls import STALE_AFTER, CallDesk
 from siptg.telegram.account.hashes import STALE, put_in
 from siptg.telegram.account.health import Health
+from siptg.telegram.account.inbox import Inbox
 from siptg.telegram.account.moving import nobody
 from siptg.telegram.account.pace import Priority
 from siptg.telegram.account.queue import Queue
@@ -37,8 +38,6 @@ from siptg.telegram.people import Person, TelegramCause, TelegramRefused
 from siptg.telegram.settings import TelegramSettings
 
 log = logging.getLogger(__name__)
-
-MOST_WAITING = 1000
 
 
 @attrs.frozen
@@ -93,8 +92,8 @@ class Account:
         self._desk = CallDesk(
             self.ask, self._who, lambda: self.me.id, settings, times=times, clock=clock
         )
-        self._messages: asyncio.Queue[tuple[Callable[[], None], ChatMessage]] = asyncio.Queue()
-        self._missed: asyncio.Queue[tuple[Callable[[], None], MissedCall]] = asyncio.Queue()
+        self._messages: Inbox[tuple[Callable[[], None], ChatMessage]] = Inbox()
+        self._missed: Inbox[tuple[Callable[[], None], MissedCall]] = Inbox()
         self._waiting: set[tuple[str, int]] = set()
         """Messages and missed calls that the product has not handled yet."""
         self._users = 0
@@ -300,12 +299,12 @@ class Account:
         sender = self._user(event.sender, message.sender_id or 0)
         if sender is None or sender.bot or sender.is_self:
             return
-        if self._messages.qsize() >= MOST_WAITING:
+        if not self._messages.has_room(sender.id):
             self.counters["message_skipped"] += 1
             return
         text = "" if message.media else (message.message or "")
         news = ChatMessage(person_of(sender), text, message.date, message.id)
-        self._messages.put_nowait((self._hand_over("m", news.id), news))
+        self._messages.put(sender.id, (self._hand_over("m", news.id), news))
 
     async def _update(self, update: Any) -> None:
         news = api.read(update)
@@ -347,11 +346,11 @@ class Account:
     def _miss(self, call: int, person: Person, date: datetime) -> None:
         if self._is_known("c", call):
             return
-        if self._missed.qsize() >= MOST_WAITING:
+        if not self._missed.has_room(person.id):
             self.counters["missed_skipped"] += 1
             return
         self.counters["missed_call"] += 1
-        self._missed.put_nowait((self._hand_over("c", call), MissedCall(person, date, call)))
+        self._missed.put(person.id, (self._hand_over("c", call), MissedCall(person, date, call)))
 
     def _user(self, user: Any, id: int) -> Any:
         """A user with an access hash that can be used, or without one: that of a "min" user can

@@ -76,6 +76,11 @@ ENDS: dict[str, tuple[AccountState, str, str]] = {
     "AUTH_KEY_NOT_FOUND": _REVOKED,
     "AUTH_KEY_INVALID": _REVOKED,
     "AUTH_KEY_PERM_EMPTY": _REVOKED,
+    "SESSION_UNREADABLE": (  # our own word
+        AccountState.REVOKED,
+        "what is kept as this session is none",
+        _AGAIN,
+    ),
     "SESSION_EXPIRED": (
         AccountState.EXPIRED,
         "Telegram has let this session expire: it was not used for long",

@@ -36,6 +36,7 @@ class Rates:
     most_waiting: int = 2_000
     """Notes are refused when so many messages wait; cards and calls have a quarter more."""
     most_in_chat: int = 50
+    """So for each chat."""
 
 
 @attrs.define(eq=False)
@@ -124,11 +125,12 @@ class Pace:
             taken = attrs.evolve(old)
             old.what = job.what
             return taken
-        limit = self.rates.most_waiting
+        limit, limit_in_chat = self.rates.most_waiting, self.rates.most_in_chat
         if job.priority is not Priority.NOTE:
             limit += limit // 4
+            limit_in_chat += -(-limit_in_chat // 4)
         chat = self._chats.get(job.chat)
-        if self._depth >= limit or (chat is not None and len(chat) >= self.rates.most_in_chat):
+        if self._depth >= limit or (chat is not None and len(chat) >= limit_in_chat):
             raise Full
         if chat is None:
             self._forget_idle(now)

@@ -237,14 +237,15 @@ async def _prove(client: TelegramClient, asker: Asker) -> SignedIn:
 @asynccontextmanager
 async def connected(settings: TelegramSettings) -> AsyncIterator[TelegramClient]:
     """A client for a few questions; refusals come out in words."""
-    client = new_client(settings)
     try:
-        await _connect(client)
-        yield client
+        client = new_client(settings)
+        try:
+            await _connect(client)
+            yield client
+        finally:
+            await client.disconnect()
     except TelegramRefused as refused:
         raise SignInFailed(refused) from None
-    finally:
-        await client.disconnect()
 
 
 CONNECT_WITHIN = 20.0

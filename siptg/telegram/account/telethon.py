@@ -28,8 +28,10 @@ MOST_MOVES = 2
 
 def new_client(settings: TelegramSettings, keeper: Keeper | None = None) -> MovingClient:
     """Telethon as we want it: no sleeping through flood waits, no silent repetitions, no giving
-    up.
+    up. TelegramRefused where the session is none.
     """
+    if settings.session and not is_session(settings.session):
+        raise TelegramRefused(TelegramCause.GONE, "SESSION_UNREADABLE")
     session = KeptSession(settings.session or None, keeper)
     if settings.server is not None:
         server = settings.server
@@ -56,7 +58,8 @@ def new_client(settings: TelegramSettings, keeper: Keeper | None = None) -> Movi
 def is_session(text: str) -> bool:
     """Whether this is a string session of Telethon, with a key in it."""
     try:
-        return StringSession(text).auth_key is not None
+        session = StringSession(text)
+        return session.auth_key is not None and session.dc_id > 0 and session.port > 0
     except (ValueError, struct.error, IndexError):
         return False
 

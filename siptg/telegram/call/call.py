@@ -201,7 +201,8 @@ class TelegramCall:
             try:
                 await self._api.received(self.id, self._machine.access_hash)
             except TelegramRefused as refused:
-                if refused.cause is not TelegramCause.SILENT:  # the ring's own timer goes on
+                # she only does not hear that it rings; the ring's own timer goes on
+                if refused.cause not in (TelegramCause.SILENT, TelegramCause.FLOOD):
                     raise
 
         self._ask(say())

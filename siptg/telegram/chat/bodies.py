@@ -138,13 +138,18 @@ async def send_text(
     priority: Priority = Priority.NOTE,
     *,
     patient: bool = True,
+    once: bool = False,
 ) -> MessageRef:
-    """A formatted message of the phone account, in its turn; TelegramRefused."""
+    """A formatted message of the phone account, in its turn; TelegramRefused.
+
+    `once`: while one waits that says the same, it is that one.
+    """
     message, entities = wired(text)
     if not message:
         raise TelegramRefused(TelegramCause.INTERNAL, "MESSAGE_EMPTY")
     request = fn.messages.SendMessageRequest(
         peer_of(person), message, entities=entities, random_id=helpers.generate_random_long()
     )
-    sent = await account.queue.send(person.id, priority, request, patient=patient)
+    key = ("text", person.id, message) if once else None
+    sent = await account.queue.send(person.id, priority, request, key=key, patient=patient)
     return MessageRef(person, sent_id(sent))

@@ -114,6 +114,15 @@ def test_bunches_cost_their_own_delay_and_no_sound(ms: int, bunch: float) -> Non
     assert playout.concealed <= 2 and playout.buffer.late == playout.buffer.dropped == 0
 
 
+@pytest.mark.parametrize("each", [3, 4, 7, 8])
+def test_what_is_late_again_and_again_is_waited_for(each: int) -> None:
+    """A gap puts off the look at the delay, but gaps in a row must not put it off for ever."""
+    sound = net.talk(RATE, 30)
+    _, playout = through(sound, 30, late=lambda n: 0.1 if n % each == 2 else 0.0)
+    assert playout.buffer.target == pytest.approx(0.11, abs=0.01)
+    assert playout.concealed < 60  # of 1500: while it learns
+
+
 def test_a_network_that_turns_bad_is_followed_at_once_and_back_by_and_by() -> None:
     chance, targets = random.Random(3), []
     sent = net.packets(net.talk(RATE, 60), PCMU.encoder(RATE, ""), RATE, RATE)

@@ -135,6 +135,32 @@ async def test_a_request_that_failed_by_chance_is_made_once_more() -> None:
         assert (refused.cause, refused.detail) == (TelegramCause.INTERNAL, error)
 
 
+async def test_calls_go_on_where_telegram_has_no_patience_for_questions_about_its_group() -> None:
+    """Each call asks: somebody who calls in a loop could have all calls forbidden for hours."""
+    async with two() as on:
+        await (await on.call()).hangup()
+        for user in (on.ann_user, on.bob_user):
+            on.lab.faults.flood(user, fn.messages.GetDhConfigRequest, 3600)
+        await anext(on.bob.calls())
+        ours = await on.call()
+        theirs = await asyncio.wait_for(anext(on.bob.calls()), 5)
+        await theirs.answer()
+        await asyncio.gather(until(ours, events.Answered), until(theirs, events.Answered))
+        assert ours.emoji == theirs.emoji
+
+
+async def test_a_call_rings_here_where_telegram_has_no_patience_for_saying_so() -> None:
+    async with two() as on:
+        on.lab.faults.flood(on.bob_user, fn.phone.ReceivedCallRequest, 3600)
+        for _ in range(2):  # asked and refused; then not asked any more
+            ours = await on.call()
+            theirs = await asyncio.wait_for(anext(on.bob.calls()), 5)
+            await theirs.answer()
+            await asyncio.gather(until(ours, events.Answered), until(theirs, events.Answered))
+            theirs.hang_up()
+            await asyncio.gather(until(ours, events.Ended), until(theirs, events.Ended))
+
+
 async def test_the_times_of_calls_are_those_that_telegram_tells() -> None:
     server = PaperServer()
     desk = CallDesk(server.ask, who, lambda: 1, TelegramSettings(1, ""))

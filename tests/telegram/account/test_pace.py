@@ -108,6 +108,18 @@ def test_what_is_too_much_is_refused_notes_first() -> None:
     assert pace.depth == 5 and pace.oldest(3.0) == 3.0
 
 
+def test_a_chat_that_is_full_of_notes_has_room_for_cards_and_calls() -> None:
+    pace = Pace(Rates(most_in_chat=4))
+    for n in range(4):
+        pace.add(Job(1, NOTE, n), 0.0)
+    with pytest.raises(Full):
+        pace.add(Job(1, NOTE, 9), 0.0)
+    pace.add(Job(1, CALL, 9), 0.0)
+    with pytest.raises(Full):
+        pace.add(Job(1, CARD, 9), 0.0)
+    assert pace.depth == 5
+
+
 def test_idle_chats_are_forgotten() -> None:
     pace, now = Pace(Rates(overall=1000)), 0.0
     for chat in range(5000):

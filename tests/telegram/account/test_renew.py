@@ -41,7 +41,7 @@ class Scene:
 
     async def waiting(self) -> None:
         async with asyncio.timeout(8):
-            while not self.account._messages.qsize():
+            while not len(self.account._messages):
                 await asyncio.sleep(0.01)
 
 

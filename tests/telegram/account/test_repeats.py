@@ -61,7 +61,7 @@ async def test_messages_and_calls_that_are_told_again_are_handled_once(lab: Lab)
         messages = account.messages()
         texts = [(await asyncio.wait_for(anext(messages), WITHIN)).text for _ in range(3)]
         assert texts == ["one", "two", "three"]
-        assert account._messages.empty() and account._desk._incoming.empty()
+        assert not len(account._messages) and account._desk._incoming.empty()
         await call.hangup()
         await theirs.wait_over(WITHIN)
 

@@ -205,7 +205,7 @@ async def test_what_waits_when_the_process_dies_comes_again_and_what_was_handled
     bob._tasks[0].cancel()  # the product takes nothing more
     await write(ann, "waiting")
     async with asyncio.timeout(WITHIN):
-        while not bob.account._messages.qsize():
+        while not len(bob.account._messages):
             await asyncio.sleep(0.02)
     await bob.stop(crash=True)
     await bob.start()
