@@ -61,6 +61,7 @@ def set_up(level: str = "info", *, json: bool = False, stream: TextIO | None = N
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    # Telethon tells every reconnection and unknown update: warnings are what an operator can use
-    for chatty in ("telethon", "aioice", "aiortc", "asyncio", "alembic"):
+    # Telethon tells every reconnection and unknown update: warnings are what an operator can use;
+    # aiosqlite tells every statement with its values, which nobody shall read in a log
+    for chatty in ("telethon", "aioice", "aiortc", "asyncio", "alembic", "aiosqlite", "sqlalchemy"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -49,3 +49,11 @@ def test_every_logger_is_rendered_and_masked(restored: None, as_json: bool) -> N
     assert "…56" in said and "4930123456" not in said
     if as_json:
         assert json.loads(said)["level"] == "info"
+
+
+def test_what_the_store_writes_is_in_no_log(restored: None) -> None:
+    stream = io.StringIO()
+    log.set_up("debug", stream=stream)
+    logging.getLogger("aiosqlite").debug("executing INSERT INTO people %s", ("Ann",))
+    logging.getLogger("siptg.somewhere").debug("this is")
+    assert "this is" in stream.getvalue() and "Ann" not in stream.getvalue()

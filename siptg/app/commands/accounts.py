@@ -57,7 +57,7 @@ def accounts(
         return
     table = Table("name", "kind", "who", "state", "last seen")
     for row in rows:
-        table.add_row(row["name"], row["kind"], row["who"], row["state"], row["seen"] or "")
+        table.add_row(row["name"], row["kind"], row["who"], row["state"], _minute(row["seen"]))
     Console().print(table)
     for row in rows:
         if row["explanation"]:
@@ -79,6 +79,11 @@ def _row(record: AccountRecord) -> dict[str, Any]:
         if record.seen
         else None,
     }
+
+
+def _minute(seen: str | None) -> str:
+    """For people: `2026-01-02 03:04 UTC`, which fits a terminal of 80 columns."""
+    return f"{seen[:16].replace('T', ' ')} UTC" if seen else ""
 
 
 async def _list(settings: Config, *, check: bool) -> list[AccountRecord]:
