@@ -55,7 +55,7 @@ def accounts(
     if not rows:
         console.print("No account is signed in yet: run `siptg login`.", markup=False)
         return
-    table = Table("name", "kind", "who", "state", "last seen")
+    table = Table("name", "kind", "who", "state", "last seen (UTC)")
     for row in rows:
         table.add_row(row["name"], row["kind"], row["who"], row["state"], _minute(row["seen"]))
     Console().print(table)
@@ -82,8 +82,8 @@ def _row(record: AccountRecord) -> dict[str, Any]:
 
 
 def _minute(seen: str | None) -> str:
-    """For people: `2026-01-02 03:04 UTC`, which fits a terminal of 80 columns."""
-    return f"{seen[:16].replace('T', ' ')} UTC" if seen else ""
+    """For people: `2026-01-02 03:04`, which fits a terminal of 80 columns."""
+    return seen[:16].replace("T", " ") if seen else ""
 
 
 async def _list(settings: Config, *, check: bool) -> list[AccountRecord]:
