@@ -159,7 +159,8 @@ def load(path: Path) -> Config:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+        advice = "; --config names another" if isinstance(error, FileNotFoundError) else ""
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}{advice}") from None
     except UnicodeDecodeError:
         raise ConfigError(f"{path}: is not UTF-8 text") from None
     try:
@@ -173,7 +174,7 @@ def read(table: Mapping[str, Any], source: str, base: Path = Path()) -> Config:
     """A configuration from a table, as `load` gives it; `source` stands in front of each error."""
     try:
         config = _converter(base).structure(table, Config)
-    except (ClassValidationError, ValueError, TypeError, KeyError) as error:
+    except (ClassValidationError, ValueError, TypeError, KeyError, AttributeError) as error:
         complaints = [
             _plain(line) for line in transform_error(error, path="", format_exception=_say)
         ]
@@ -220,6 +221,8 @@ def _check(config: Config) -> list[str]:
         found += [f"lines[{n}].{complaint}" for complaint in _check_sound(line)]
         if line.listen is not None and not _is_host_port(line.listen):
             found.append(f"lines[{n}].listen: HOST:PORT expected, not {line.listen!r}")
+        if line.expires < 1:
+            found.append(f"lines[{n}].expires: 1 or more seconds expected, not {line.expires}")
         for key in ("ring_seconds", "callback_seconds"):
             if not 0 < getattr(line, key) <= 120:
                 found.append(f"lines[{n}].{key}: more than 0 and at most 120 seconds expected")
@@ -247,12 +250,14 @@ def _check_sound(line: LineConfig) -> Iterator[str]:
     from siptg.rtp.codecs import CODECS
     from siptg.rtp.digits.ways import Way
     from siptg.rtp.offer import Policy
+    from siptg.rtp.sounds.countries import COUNTRIES
 
     policies = [policy.value for policy in Policy]
     for key, names, known in (
         ("codecs", line.codecs, list(CODECS)),
         ("encryption", (line.encryption,), policies),
         ("dtmf", line.dtmf, [way.value for way in Way]),
+        ("country", (line.country,), list(COUNTRIES)),
     ):
         choice = f"{', '.join(known[:-1])} or {known[-1]} expected"
         if not names:
@@ -277,6 +282,11 @@ def _converter(base: Path) -> Converter:
             raise TypeError(f"text expected, not {value!r}")
         return secrets(value)
 
+    def path(value: Any, _: type) -> Path:
+        if not isinstance(value, str):
+            raise TypeError(f"text expected, not {value!r}")
+        return Path(value)
+
     def whole(value: Any, _: type) -> int:
         if isinstance(value, bool) or not isinstance(value, int):
             raise TypeError(f"a whole number expected, not {value!r}")
@@ -298,6 +308,7 @@ def _converter(base: Path) -> Converter:
         return tuple(value)
 
     converter.register_structure_hook(str, text)
+    converter.register_structure_hook(Path, path)
     converter.register_structure_hook(int, whole)
     converter.register_structure_hook(float, number)
     converter.register_structure_hook(bool, truth)
@@ -329,6 +340,8 @@ def _say(error: BaseException, type: type | None) -> str:
     fields = getattr(error, "extra_fields", None)
     if fields:
         return f"unknown key {', '.join(sorted(fields))}"
+    if isinstance(error, AttributeError):  # of what is no mapping
+        return "one table expected, not a list or a single value"
     return str(error)
 
 

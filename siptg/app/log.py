@@ -61,7 +61,17 @@ def set_up(level: str = "info", *, json: bool = False, stream: TextIO | None = N
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    # Telethon tells every reconnection and unknown update, aiosqlite all values that it keeps:
-    # warnings are what an operator can use
-    for chatty in ("telethon", "aioice", "aiortc", "aiosqlite", "asyncio", "alembic"):
+    # Telethon tells every reconnection and unknown update: warnings are what an operator can use;
+    # aiosqlite tells every statement with its values, which nobody shall read in a log
+    for chatty in ("telethon", "aioice", "aiortc", "asyncio", "alembic", "aiosqlite", "sqlalchemy"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    logging.getLogger("telethon.client.updates").addFilter(_is_no_ended_session)
+
+
+def _is_no_ended_session(record: logging.LogRecord) -> bool:
+    """Telethon shows the end of a session as a bug of its own, with its stack; what it is, and
+    what to do, is told where the account is watched.
+    """
+    error = record.exc_info[1] if record.exc_info else None
+    ended = "AuthKeyNotFound"
+    return type(error).__name__ != ended and ended not in record.getMessage()

@@ -7,7 +7,6 @@ Packets bear the time at which the kernel got them (SO_TIMESTAMPNS), not that of
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import select
@@ -16,6 +15,8 @@ import struct
 import sys
 import time
 from collections.abc import Callable
+
+from siptg.watch import Watch
 
 Address = tuple[str, int]
 Receive = Callable[[bytes, Address, float], None]
@@ -63,12 +64,12 @@ class Wire:
     """
 
     __slots__ = (
-        "_loop",
         "_poller",
         "_receive",
         "_recvmsg",
         "_sendto",
         "_socket",
+        "_watch",
         "address",
         "dropped",
         "unreachable",
@@ -83,7 +84,7 @@ class Wire:
         self._socket, self._receive = sock, receive
         self._sendto, self._recvmsg = sock.sendto, sock.recvmsg
         self._poller: Poller | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._watch: Watch | None = None
         self.listen()
 
     def fileno(self) -> int:
@@ -96,13 +97,12 @@ class Wire:
 
     def listen(self) -> None:
         """Let the event loop read each datagram as it comes."""
-        if self._socket.fileno() < 0 or self._loop is not None:
+        if self._socket.fileno() < 0 or self._watch is not None:
             return
         if self._poller is not None:
             self._poller.remove(self)
             self._poller = None
-        self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._socket.fileno(), self._readable)
+        self._watch = Watch(self._socket, self._readable)
 
     def give_to(self, poller: Poller) -> None:
         """From now on the beat empties it."""
@@ -154,9 +154,9 @@ class Wire:
         if self._poller is not None:
             self._poller.remove(self)
             self._poller = None
-        if self._loop is not None:
-            self._loop.remove_reader(self._socket.fileno())
-            self._loop = None
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
 
     def _take_errors(self) -> bool:
         """Empty the queue of ICMP errors (ip(7)); False where there was none."""

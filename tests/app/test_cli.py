@@ -29,7 +29,8 @@ def test_every_command_explains_itself_with_an_example(command: str) -> None:
 def test_a_missing_configuration_is_one_line_and_exit_2(tmp_path: Path) -> None:
     ran = siptg("run", "--config", "none.toml", cwd=tmp_path)
     assert ran.returncode == 2
-    assert ran.stderr.strip() == "none.toml: cannot be read: No such file or directory"
+    told = "none.toml: cannot be read: No such file or directory; --config names another"
+    assert ran.stderr.strip() == told
 
 
 def test_running_before_login_says_what_to_do(tmp_path: Path) -> None:

@@ -114,6 +114,14 @@ def test_secrets_are_not_in_the_repr(folder: Path) -> None:
             "lines[0].dtmf: rfc4733, info or inband expected, not '2833'",
         ),
         ("ring_seconds = 30", "dtmf = []", "dtmf: at least one of rfc4733, info or inband"),
+        ("ring_seconds = 30", "expires = 0", "lines[0].expires: 1 or more seconds expected, not 0"),
+        ("ring_seconds = 30", 'country = "uk"', "ua or us expected, not 'uk'"),
+        ("ring_seconds = 30", "[store]\npath = 5", "store.path: text expected, not 5"),
+        (
+            "[telegram]",
+            "[[telegram]]",
+            "telegram: one table expected, not a list or a single value",
+        ),
         ("ring_seconds = 30", 'listen = "5060"', "listen: HOST:PORT expected, not '5060'"),
         ("[[lines]]", "[metrics]\nlisten = 9464\n[[lines]]", "metrics.listen: "),
         (

@@ -126,8 +126,16 @@ async def test_a_lab_that_starts_again_has_its_users_and_says_where_it_cannot(
     async with terminal(tmp_path, *own, "--user", "eve", "--user", "dan") as lab:
         await lab.see("The lab listens at 127.0.0.1:…; users: eve, dan.")
         lab.type("users")
-        await lab.see("eve  +9996620001  0 connections")
-        await lab.see("dan  +9996620002  0 connections")
+        await lab.see("eve  +9996620001  connections: 0")
+        await lab.see("dan  +9996620002  connections: 0")
+        lab.type("cut dan in much")
+        await lab.see("! a number expected: cut dan in much")
+        lab.type("frobnicate")
+        await lab.see("! not understood: frobnicate; `help` lists the orders")
+        lab.type("add dan")
+        await lab.see("! there is a user dan already")
+        lab.type("drop tom")
+        await lab.see("! there is no user tom; `users` lists all")
         lab.type("quit")
         assert await lab.end() == 0
     (tmp_path / "siptg-lab" / "lab-state.json").write_text("{}")

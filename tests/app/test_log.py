@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+from telethon import errors
 
 from siptg.app import log
 
@@ -51,9 +52,23 @@ def test_every_logger_is_rendered_and_masked(restored: None, as_json: bool) -> N
         assert json.loads(said)["level"] == "info"
 
 
-def test_the_store_does_not_tell_the_values_that_it_keeps(restored: None) -> None:
-    """aiosqlite tells each statement with its values: access hashes, names."""
+def test_what_the_store_writes_is_in_no_log(restored: None) -> None:
     stream = io.StringIO()
     log.set_up("debug", stream=stream)
-    logging.getLogger("aiosqlite").debug("executing %s", "INSERT 6298042812345678901")
-    assert stream.getvalue() == ""
+    logging.getLogger("aiosqlite").debug("executing INSERT INTO people %s", ("Ann",))
+    logging.getLogger("siptg.somewhere").debug("this is")
+    assert "this is" in stream.getvalue() and "Ann" not in stream.getvalue()
+
+
+def test_the_end_of_a_session_is_no_bug_of_telethon(restored: None) -> None:
+    stream = io.StringIO()
+    log.set_up("info", stream=stream)
+    telethon = logging.getLogger("telethon.client.updates")
+    for error in (errors.AuthKeyNotFound(), ValueError("broken")):
+        try:
+            raise error
+        except (errors.AuthKeyNotFound, ValueError):
+            telethon.exception("Fatal error handling updates")
+    telethon.warning("Error executing a request: %s", errors.AuthKeyNotFound)
+    assert stream.getvalue().count("Fatal error") == 1
+    assert "broken" in stream.getvalue() and "AuthKeyNotFound" not in stream.getvalue()

@@ -55,9 +55,9 @@ def accounts(
     if not rows:
         console.print("No account is signed in yet: run `siptg login`.", markup=False)
         return
-    table = Table("name", "kind", "who", "state", "last seen")
+    table = Table("name", "kind", "who", "state", "last seen (UTC)")
     for row in rows:
-        table.add_row(row["name"], row["kind"], row["who"], row["state"], row["seen"] or "")
+        table.add_row(row["name"], row["kind"], row["who"], row["state"], _minute(row["seen"]))
     Console().print(table)
     for row in rows:
         if row["explanation"]:
@@ -79,6 +79,11 @@ def _row(record: AccountRecord) -> dict[str, Any]:
         if record.seen
         else None,
     }
+
+
+def _minute(seen: str | None) -> str:
+    """For people: `2026-01-02 03:04`, which fits a terminal of 80 columns."""
+    return seen[:16].replace("T", " ") if seen else ""
 
 
 async def _list(settings: Config, *, check: bool) -> list[AccountRecord]:

@@ -36,6 +36,7 @@ name = "Line of {name}"
 address = "sip:{name}@{host}:{port}"
 password = "{password}"
 person = "{name}"
+expires = 60
 """
 ORDERS = """\
 users                who has an account, and their numbers
@@ -61,7 +62,7 @@ pbx call NAME        the PBX calls a line
 pbx hangup           the PBX ends its calls
 quit                 stop the lab"""
 
-app = typer.Typer(help="A Telegram of our own, to use by hand.", invoke_without_command=True)
+app = typer.Typer(invoke_without_command=True)
 Folder = Annotated[Path, typer.Option(help="Where the lab keeps its state.")]
 DEFAULT_FOLDER = Path("siptg-lab")
 
@@ -202,13 +203,14 @@ class Console:
             if account.phone and account.username != PHONE_NAME:
                 self.secrets[account.username] = PASSWORD
 
-    def add(self, name: str) -> None:
-        """A user with a line; nothing where there is one already."""
+    def add(self, name: str) -> bool:
+        """A user with a line; False where there is one already."""
         if name in self.secrets:
-            return
+            return False
         number = f"+99966200{len(self.secrets) + 1:02}"
         self._lab.add_user(name.capitalize(), number, name)
         self.secrets[name] = PASSWORD
+        return True
 
     def pbx_says(self, **line: Any) -> None:
         """What the PBX reports, in words; what it hears, when that is another tone."""
@@ -238,8 +240,10 @@ class Console:
                 return
             try:
                 self._obey(words)
-            except (LookupError, ValueError) as problem:
-                say(f"! {problem}")
+            except LookupError as problem:
+                say(f"! {problem.args[0]}")
+            except ValueError:
+                say(f"! a number expected: {line}")
         await asyncio.Event().wait()  # nobody types: serve until a signal comes
 
     def _obey(self, words: list[str]) -> None:
@@ -248,14 +252,16 @@ class Console:
                 return
             case ["users"]:
                 for account in self._lab.accounts.values():
-                    where = f"{len(account.links)} connections"
-                    say(f"{account.username}  +{account.phone}  {where}")
+                    number = f"+{account.phone}" if account.phone else "a bot"
+                    say(f"{account.username}  {number}  connections: {len(account.links)}")
             case ["add", name]:
                 from siptg.telegram.lab.folder import write_door
 
-                self.add(name)
+                if not self.add(name):
+                    raise LookupError(f"there is a user {name} already")
                 self.write()
                 write_door(self._folder, self._lab)
+                say(f"{name} has an account; start the product again, and it has a line too")
             case ["drop", name]:
                 self._lab.drop(self._account(name))
             case ["refuse", name, method, code, text]:
@@ -289,14 +295,16 @@ class Console:
                 self._do(self.pbx.call(name))
             case ["pbx", "hangup"] if self.pbx is not None:
                 self._do(self.pbx.hangup())
-            case _:
+            case ["help"]:
                 say(ORDERS)
+            case _:
+                raise LookupError(f"not understood: {' '.join(words)}; `help` lists the orders")
 
     def _account(self, name: str) -> Any:
         for account in self._lab.accounts.values():
             if account.username == name:
                 return account
-        raise LookupError(f"there is no {name}")
+        raise LookupError(f"there is no user {name}; `users` lists all")
 
     def _do(self, work: Any) -> None:
         task = asyncio.ensure_future(work)

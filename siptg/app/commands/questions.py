@@ -64,7 +64,7 @@ class Questions:
         if self._has(CODE_FILE) and CODE_FILE not in self._used:
             self._used.add(CODE_FILE)
             return await _read_when_there(Path(self.environment[CODE_FILE]))
-        more = f"; nothing typed: once more, {sent.next_way}" if sent.next_way else ""
+        more = f" (Enter alone: it is sent again, {sent.next_way})" if sent.next_way else ""
         return await self._ask(CODE, f"Code{more}", empty=True, trouble=trouble)
 
     async def password(self, hint: str, trouble: str) -> str:
@@ -99,9 +99,10 @@ class Questions:
             self._used.add(variable)
             return self.environment[variable].strip()
         if not self.terminal:
-            asked = prompt.partition(";")[0]
-            what = f"{asked}: nobody can be asked without a terminal"
-            raise NoAnswer(f"{trouble}; {what}" if trouble else f"{what}: set {variable}")
+            if trouble:
+                raise NoAnswer(f"{trouble}; without a terminal nobody can be asked again")
+            asked = prompt.partition(" (")[0]
+            raise NoAnswer(f"{asked}: nobody can be asked without a terminal: set {variable}")
         default = "" if empty else None
 
         def ask() -> str:

@@ -57,8 +57,10 @@ async def _all(config: Config, *, fix: bool) -> AsyncIterator[Finding]:
         async with SqlStore(paths.path, seal) as store:
             async for finding in _accounts(config, store, fix=fix):
                 yield finding
-    except (SealBroken, StoreError, sqlite3.Error) as error:
+    except SealBroken as error:
         yield fault("sessions", str(error), "use the key and the store that belong together")
+    except (StoreError, sqlite3.Error) as error:
+        yield fault("sessions", str(error), "make the store one that siptg can read and write")
 
 
 async def _accounts(config: Config, store: Store, *, fix: bool) -> AsyncIterator[Finding]:

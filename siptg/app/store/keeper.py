@@ -74,4 +74,5 @@ class SqlKeeper:
                         )
                     )
         except SQLAlchemyError as error:
-            raise OSError(f"the store cannot be written: {type(error).__name__}") from error
+            reason = getattr(error, "orig", None) or type(error).__name__
+            raise OSError(f"the store cannot be written: {reason}") from error

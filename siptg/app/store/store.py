@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -75,6 +76,8 @@ class SqlStore:
     async def __aenter__(self) -> Self:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
+            # made for its owner alone: it says who called whom; SQLite's own files follow its mode
+            os.close(os.open(self._path, os.O_RDONLY | os.O_CREAT, 0o600))
             await self._make_tables()
             await self._try_key()
         except (SQLAlchemyError, OSError) as error:
@@ -86,16 +89,21 @@ class SqlStore:
         return self
 
     async def _make_tables(self) -> None:
-        """Two first uses at once: one makes the tables, the other finds them at its next try."""
-        for tries_left in (4, 3, 2, 1, 0):
+        """Two first uses at once: one makes the tables, the other finds them at its next try.
+
+        The first error is told: later ones may be about what the first has left.
+        """
+        first: OperationalError | None = None
+        for _ in range(5):
             try:
                 async with self._engine.begin() as connection:
                     await connection.run_sync(_migrate)
                 return
-            except OperationalError:
-                if not tries_left:
-                    raise
+            except OperationalError as error:
+                first = first or error
                 await asyncio.sleep(0.1)
+        assert first is not None
+        raise first
 
     async def _try_key(self) -> None:
         """A store that another key has sealed is not written to: nothing of it would be lost, but
@@ -171,7 +179,9 @@ class SqlStore:
 
 
 def _short(error: Exception) -> str:
-    """The engine's own words, without the statement and its values."""
+    """The system's or the engine's own words, without the statement and its values."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
     return str(getattr(error, "orig", None) or error).splitlines()[0]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import struct
 import sys
@@ -12,6 +13,7 @@ from collections import Counter, deque
 from siptg.sip.flow import Address, Flow
 from siptg.sip.transport.near import WILDCARDS, near_host
 from siptg.sip.transport.receiver import Receiver
+from siptg.watch import Watch
 
 BUFFER = 4 << 20
 """Asked of the kernel: a burst of calls must not be lost before we read it."""
@@ -36,7 +38,7 @@ class UdpTransport:
         self._loop = asyncio.get_running_loop()
         self._flows: dict[tuple[str, int], Flow] = {}
         self._unsent: deque[tuple[bytes, Address]] = deque()
-        self._loop.add_reader(sock, self._readable)
+        self._watch = Watch(sock, self._readable)
 
     @classmethod
     async def open(cls, local: Address, receiver: Receiver) -> UdpTransport:
@@ -81,7 +83,7 @@ class UdpTransport:
 
     async def close(self) -> None:
         if self._socket.fileno() >= 0:
-            self._loop.remove_reader(self._socket)
+            self._watch.close()
             self._loop.remove_writer(self._socket)
             self._socket.close()
 
@@ -121,7 +123,7 @@ class UdpTransport:
         number = next((struct.unpack("=I", data[:4])[0] for _, _, data in notes if data[4:]), 0)
         if remote:
             flow = Flow("UDP", self.local, (remote[0], remote[1]))
-            self._receiver.broken(flow, OSError(number, "").strerror or f"ICMP error {number}")
+            self._receiver.broken(flow, os.strerror(number))
         return True
 
     def _complain(self, error: OSError, data: bytes, flow: Flow) -> None:

@@ -46,7 +46,7 @@ _AGAIN = (
 )
 _REVOKED = (
     AccountState.REVOKED,
-    "Telegram knows this session no more: it was ended on another device",
+    "Telegram knows this session no more: it was ended, by `siptg logout` or on another device",
     _AGAIN,
 )
 _API = (

@@ -54,8 +54,7 @@ def sign_out(lab: Lab, account: LabAccount, word: str, but: bytes = b"") -> None
             lab.sign_ins.devices.pop(key_id, None)
     for link in list(account.links):
         if link.session.key_id != but:
-            link.detach()
-            link.wire.writer.transport.abort()
+            link.cut()
 
 
 @handles(fn.account.GetAuthorizationsRequest)
@@ -87,8 +86,7 @@ def reset_authorization(link: Link, query: Any) -> bool:
             link.lab.sign_ins.ended[key_id] = "SESSION_REVOKED"
             del devices[key_id]
             for other in [o for o in link.me.links if o.session.key_id == key_id]:
-                other.detach()
-                other.wire.writer.transport.abort()
+                other.cut()
     return True
 
 

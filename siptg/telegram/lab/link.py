@@ -112,6 +112,11 @@ class Link:
             self.account.links.remove(self)
         self.account = None
 
+    def cut(self) -> None:
+        """The session has ended: its client connects anew and is told."""
+        self.detach()
+        self.wire.writer.transport.abort()
+
     def find(self, peer: Any) -> LabAccount:
         """The account behind an input peer or user, which this account has met from now on.
 

@@ -240,5 +240,9 @@ def log_out(link: Link, _: Any) -> tl.auth.LoggedOut:
     key_id = link.session.key_id
     link.lab.keys[key_id].account = None
     link.lab.sign_ins.devices.pop(key_id, None)
+    others = [other for other in link.me.links if other.session.key_id == key_id]
     link.detach()
+    for other in others:
+        if other is not link:
+            other.cut()
     return tl.auth.LoggedOut()

@@ -284,6 +284,8 @@ class _Talk:
         if recorder is None:
             return []
         made = await asyncio.wrap_future(recorder.stop())
+        if not made.seconds:
+            return ["= nothing was recorded"]
         return [f"= recorded {made.seconds:.1f} s to {made.path}"]
 
     def _beat(self) -> None:

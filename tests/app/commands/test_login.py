@@ -55,7 +55,7 @@ async def test_a_person_mistypes_code_and_password_and_is_asked_again(on: Instal
     await at.sees("Phone number")
     at.type(PHONE)
     await at.sees("in Telegram, on a device that is signed in")
-    await at.sees("nothing typed: once more, by SMS:")
+    await at.sees("(Enter alone: it is sent again, by SMS):")
     at.type("1")
     await at.sees("that is not the code")
     at.type("")
@@ -79,7 +79,7 @@ async def test_a_person_mistypes_code_and_password_and_is_asked_again(on: Instal
 async def test_wrong_answers_have_an_end(on: Install) -> None:
     at = await on.terminal("login", PHONE)
     for n in range(3):
-        await at.sees("Code;")
+        await at.sees("Code (")
         at.type(f"{n}x")
     await at.sees("that is not the code [PHONE_CODE_INVALID]")
     assert await at.ends() == 1
@@ -87,12 +87,12 @@ async def test_wrong_answers_have_an_end(on: Install) -> None:
 
 async def test_an_expired_code_brings_a_new_one(on: Install) -> None:
     at = await on.terminal("login", PHONE)
-    await at.sees("Code;")
+    await at.sees("Code (")
     old = await code_of(on)
     on.lab.sign_ins.codes[PHONE.lstrip("+")].until = 0.0
     at.type(old)
     await at.sees("the code is no longer good, a new one is sent")
-    await at.sees("Code;")
+    await at.sees("Code (")
     assert await code_of(on) != old or on.lab.code_for(PHONE)
     at.type(await code_of(on))
     await at.sees("Signed in as Phone")

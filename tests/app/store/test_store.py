@@ -93,6 +93,33 @@ def test_the_key_file_is_for_its_owner_alone(tmp_path: Path) -> None:
         Seal.from_file(tmp_path / "key")
 
 
+async def test_the_store_is_for_its_owner_alone(tmp_path: Path) -> None:
+    async with SqlStore(tmp_path / "s.db", Seal(bytes(32))):
+        pass
+    assert stat.S_IMODE((tmp_path / "s.db").stat().st_mode) == 0o600
+
+
+async def test_a_store_that_the_system_does_not_open_is_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "s.db").mkdir()
+    with pytest.raises(StoreError, match=r"s\.db: cannot be opened: Is a directory$"):
+        async with SqlStore(tmp_path / "s.db", Seal(bytes(32))):
+            pass
+
+
+async def test_where_the_tables_cannot_be_made_the_first_reason_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reasons = iter(["database or disk is full", *["table people already exists"] * 9])
+
+    def fails(connection: sa.Connection) -> None:
+        raise sa.exc.OperationalError("CREATE", {}, Exception(next(reasons)))
+
+    monkeypatch.setattr("siptg.app.store.store._migrate", fails)
+    with pytest.raises(StoreError, match="database or disk is full"):
+        async with SqlStore(tmp_path / "s.db", Seal(bytes(32))):
+            pass
+
+
 async def test_a_file_that_is_no_store_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "s.db").write_bytes(b"this is not a database, not at all" * 100)
     with pytest.raises(StoreError, match=r"s\.db: cannot be opened: file is not a database"):

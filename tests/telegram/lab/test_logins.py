@@ -20,6 +20,7 @@ from siptg.telegram.account.sign_in import (
     SignInFailed,
     sign_in_by_qr,
     sign_in_user,
+    sign_out,
     who_is,
 )
 from siptg.telegram.account.survey import Who, visit
@@ -172,3 +173,12 @@ async def test_a_device_that_takes_no_calls_does_not_ring(lab: Lab) -> None:
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(anext(two.calls()), 0.3)
         await call.hangup()
+
+
+async def test_a_session_that_signs_out_ends_on_all_its_connections(lab: Lab) -> None:
+    ann = next(a for a in lab.accounts.values() if a.username == "ann")
+    own = settings(lab, await signed_in(lab, ann))
+    async with Account(own) as account:
+        await sign_out(own)
+        health = await asyncio.wait_for(account.gone(), 15)
+        assert health.word == "AUTH_KEY_UNREGISTERED"
