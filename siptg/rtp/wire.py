@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from siptg.watch import Watch
+from siptg.readiness import Readiness
 
 Address = tuple[str, int]
 Receive = Callable[[bytes, Address, float], None]
@@ -65,11 +65,11 @@ class Wire:
 
     __slots__ = (
         "_poller",
+        "_reading",
         "_receive",
         "_recvmsg",
         "_sendto",
         "_socket",
-        "_watch",
         "address",
         "dropped",
         "unreachable",
@@ -84,7 +84,7 @@ class Wire:
         self._socket, self._receive = sock, receive
         self._sendto, self._recvmsg = sock.sendto, sock.recvmsg
         self._poller: Poller | None = None
-        self._watch: Watch | None = None
+        self._reading: Readiness | None = None
         self.listen()
 
     def fileno(self) -> int:
@@ -97,12 +97,12 @@ class Wire:
 
     def listen(self) -> None:
         """Let the event loop read each datagram as it comes."""
-        if self._socket.fileno() < 0 or self._watch is not None:
+        if self._socket.fileno() < 0 or self._reading is not None:
             return
         if self._poller is not None:
             self._poller.remove(self)
             self._poller = None
-        self._watch = Watch(self._socket, self._readable)
+        self._reading = Readiness(self._socket, self._readable)
 
     def give_to(self, poller: Poller) -> None:
         """From now on the beat empties it."""
@@ -154,9 +154,9 @@ class Wire:
         if self._poller is not None:
             self._poller.remove(self)
             self._poller = None
-        if self._watch is not None:
-            self._watch.close()
-            self._watch = None
+        if self._reading is not None:
+            self._reading.close()
+            self._reading = None
 
     def _take_errors(self) -> bool:
         """Empty the queue of ICMP errors (ip(7)); False where there was none."""

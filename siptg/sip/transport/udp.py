@@ -10,10 +10,10 @@ import struct
 import sys
 from collections import Counter, deque
 
+from siptg.readiness import Readiness
 from siptg.sip.flow import Address, Flow
 from siptg.sip.transport.near import WILDCARDS, near_host
 from siptg.sip.transport.receiver import Receiver
-from siptg.watch import Watch
 
 BUFFER = 4 << 20
 """Asked of the kernel: a burst of calls must not be lost before we read it."""
@@ -38,7 +38,8 @@ class UdpTransport:
         self._loop = asyncio.get_running_loop()
         self._flows: dict[tuple[str, int], Flow] = {}
         self._unsent: deque[tuple[bytes, Address]] = deque()
-        self._watch = Watch(sock, self._readable)
+        self._reading = Readiness(sock, self._readable)
+        self._writing: Readiness | None = None
 
     @classmethod
     async def open(cls, local: Address, receiver: Receiver) -> UdpTransport:
@@ -83,8 +84,8 @@ class UdpTransport:
 
     async def close(self) -> None:
         if self._socket.fileno() >= 0:
-            self._watch.close()
-            self._loop.remove_writer(self._socket)
+            self._reading.close()
+            self._stop_writing()
             self._socket.close()
 
     def _readable(self) -> None:
@@ -146,7 +147,7 @@ class UdpTransport:
             self.counters["send_dropped"] += 1
             return
         if not self._unsent:
-            self._loop.add_writer(self._socket, self._writable)
+            self._writing = Readiness(self._socket, self._writable, to_write=True)
         self._unsent.append((data, remote))
 
     def _writable(self) -> None:
@@ -159,4 +160,9 @@ class UdpTransport:
             except OSError as error:
                 self._complain(error, data, Flow("UDP", self.local, remote))
             self._unsent.popleft()
-        self._loop.remove_writer(self._socket)
+        self._stop_writing()
+
+    def _stop_writing(self) -> None:
+        if self._writing is not None:
+            self._writing.close()
+            self._writing = None

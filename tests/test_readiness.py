@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import socket
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
 
+from siptg.readiness import Readiness
 from siptg.rtp.wire import Wire, open_socket
 from siptg.sip.flow import Flow
 from siptg.sip.transport.udp import UdpTransport
@@ -79,5 +81,30 @@ def test_a_media_socket_hears_more_after_each_icmp_error(run: Run) -> None:
                 peer.sendto(b"heard", wire.address)
                 await until(lambda n=n: len(heard) == n)  # type: ignore[misc]
         wire.close()
+
+    run(main())
+
+
+@runs
+def test_there_is_room_to_write_beside_an_icmp_error(run: Run) -> None:
+    async def main() -> None:
+        times = 0
+
+        def ready() -> None:
+            nonlocal times
+            times += 1
+
+        sock = open_socket((LOOPBACK, 0))
+        errors = select.poll()
+        errors.register(sock, 0)
+        sock.sendto(b"lost", nobody())
+        await until(lambda: bool(errors.poll(0)))
+        writing = Readiness(sock, ready, to_write=True)
+        await until(lambda: times > 3)
+        writing.close()
+        before = times
+        await asyncio.sleep(0)
+        assert times == before
+        sock.close()
 
     run(main())
