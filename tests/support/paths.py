@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
+from siptg.rtp.clock import MediaClock
 from siptg.telegram.media.ice import CallIce
 
 WITHIN = 10.0
@@ -26,3 +27,15 @@ async def joined(*ends: CallIce) -> AsyncIterator[None]:
     finally:
         for one in ends:
             await one.close()
+
+
+async def hears(one: CallIce, other: CallIce, clock: MediaClock) -> None:
+    """What `one` sends comes out at `other`, which the beat of `clock` empties."""
+    heard: list[bytes] = []
+    other.media = lambda data, arrived: heard.append(data)
+    other.give_to(clock.poller)
+    async with asyncio.timeout(WITHIN):
+        while not heard:
+            one.send_now(b"\x80 some sound")
+            await asyncio.sleep(0.01)
+    assert heard[0] == b"\x80 some sound"

@@ -114,6 +114,14 @@ async def test_the_relay_of_a_call_with_ntgcalls_dies(tmp_path: Path) -> None:
         await call.wait_over(5.0)
 
 
+async def used_instead(other: Coturn, first: CallIce, second: CallIce) -> None:
+    """`first` takes what its server has; `second` finds the other one alone."""
+    await first.gather_candidates()
+    async with joined(first, second):
+        assert [line.split()[4] for line in second.lines()] == [other.host]
+        await hears(first, second)
+
+
 async def test_of_a_server_that_is_full_another_is_used(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -121,10 +129,7 @@ async def test_of_a_server_that_is_full_another_is_used(
     async with two_servers(tmp_path, "--user-quota=1") as coturns:
         full, other = coturns.values()
         first, second = an_end(full.server()), an_end(full.server(), other.server(), caller=False)
-        await first.gather_candidates()
-        async with joined(first, second):
-            assert [line.split()[4] for line in second.lines()] == [other.host]
-            await hears(first, second)
+        await used_instead(other, first, second)
         refusals = [one.getMessage() for one in caplog.records if "refused us" in one.getMessage()]
         assert len(refusals) == 1 and "(486" in refusals[0]
         await until(lambda: "delete: realm" in full.log)
@@ -142,10 +147,7 @@ async def test_of_a_server_without_a_port_to_give_another_is_used(
     async with two_servers(tmp_path, *ports) as coturns:
         full, other = coturns.values()
         first, second = an_end(full.server()), an_end(full.server(), other.server(), caller=False)
-        await first.gather_candidates()
-        async with joined(first, second):
-            assert [line.split()[4] for line in second.lines()] == [other.host]
-            await hears(first, second)
+        await used_instead(other, first, second)
         refusals = [one.getMessage() for one in caplog.records if "refused us" in one.getMessage()]
         assert len(refusals) == 1 and "(508" in refusals[0]
 

@@ -28,8 +28,6 @@ wants it (5): a peer that is muted sends no sound, and is to be missed within fi
 CONSENT_LASTS = 30.0
 """Seconds without an answer after which nothing but checks is sent (RFC 7675 §5.1)."""
 WITHOUT_CONSENT_EVERY = 5.0
-MOST_QUEUED = 256
-"""Datagrams that wait for the handshake; the peer may send more."""
 
 Late = Callable[["CallIce", tuple[str, ...]], None]
 """Takes candidates that were found after the others had been told."""
@@ -163,12 +161,6 @@ class CallIce(Owner):
         proven: set[tuple[str, int]] = protocol.transport.proven
         if len(proven) < MOST_PAIRS:
             proven.add(addr)
-
-    def queue(self, data: bytes) -> None:
-        if self._queue.qsize() < MOST_QUEUED:
-            self._queue.put_nowait((data, 1))
-        else:
-            self.garbage += 1
 
     def data_received(self, data: bytes, component: int) -> None:
         """It began as STUN does, and is none: ports bring the rest by `queue`."""

@@ -21,6 +21,8 @@ from siptg.rtp.wire import Address, Wire, open_socket
 
 Media = Callable[[bytes, float], None]
 """Takes a datagram of SRTP or SRTCP, and when it came."""
+MOST_QUEUED = 256
+"""Datagrams that wait for the handshake; the peer may send more."""
 LAST_OF_STUN = 3
 """First bytes up to this one (RFC 7983 §7)."""
 BROKEN = (struct.error, LookupError, AssertionError, ValueError)
@@ -40,7 +42,10 @@ class Owner(Connection):
 
     def queue(self, data: bytes) -> None:
         """A datagram of the peer's that is no STUN waits to be read."""
-        raise NotImplementedError
+        if self._queue.qsize() < MOST_QUEUED:
+            self._queue.put_nowait((data, 1))
+        else:
+            self.garbage += 1
 
 
 class Port:

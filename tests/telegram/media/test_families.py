@@ -19,7 +19,7 @@ from siptg.telegram.media.gathering import first_of, resolved
 from siptg.telegram.media.ice import CallIce
 from siptg.telegram.media.servers import Reflector, RelayServer
 from tests.support.engines import both_hear, two_ends, until
-from tests.support.paths import joined
+from tests.support.paths import hears, joined
 from tests.support.stun import stun_server
 
 TAG = bytes(range(1, 17))
@@ -55,17 +55,6 @@ def an_end(
 ) -> CallIce:
     about: dict[str, Any] = {"caller": True, "servers": (), "p2p": False} | more
     return CallIce(addresses=addresses, reflectors=reflectors, **about)
-
-
-async def hears(one: CallIce, other: CallIce, clock: MediaClock) -> None:
-    heard: list[bytes] = []
-    other.media = lambda data, arrived: heard.append(data)
-    other.give_to(clock.poller)
-    async with asyncio.timeout(WITHIN):
-        while not heard:
-            one.send_now(b"\x80 some sound")
-            await asyncio.sleep(0.01)
-    assert heard[0] == b"\x80 some sound"
 
 
 def seen(end: CallIce) -> list[tuple[str, str]]:

@@ -19,7 +19,7 @@ from siptg.telegram.media.reflector import ReflectorPort
 from siptg.telegram.media.servers import Reflector, RelayServer
 from siptg.telegram.media.targets import MOST_PAIRS, MOST_REMOTE
 from tests.support.background import open_files
-from tests.support.paths import joined
+from tests.support.paths import hears, joined
 from tests.support.stun import stun_server
 
 LOOPBACK = ("127.0.0.1",)
@@ -60,17 +60,6 @@ def an_end(
         fixed_tags=fixed_tags,
         late=late,
     )
-
-
-async def hears(one: CallIce, other: CallIce, clock: MediaClock) -> None:
-    heard: list[bytes] = []
-    other.media = lambda data, arrived: heard.append(data)
-    other.give_to(clock.poller)
-    async with asyncio.timeout(WITHIN):
-        while not heard:
-            one.send_now(b"\x80 some sound")
-            await asyncio.sleep(0.01)
-    assert heard[0] == b"\x80 some sound"
 
 
 @pytest.mark.parametrize("theirs", ["udp", "tcp"])

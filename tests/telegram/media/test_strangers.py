@@ -12,7 +12,7 @@ from aioice import stun
 from aiortc import RTCCertificate
 from OpenSSL import SSL
 
-from siptg.telegram.media import ice
+from siptg.telegram.media import ports
 from siptg.telegram.media.ice import CallIce
 from tests.support.engines import End, two_ends, until
 from tests.support.paths import joined
@@ -131,5 +131,5 @@ async def test_a_flood_of_the_peer_before_the_handshake_is_bounded() -> None:
         garbage = us.garbage
         for _ in range(1000):
             port.take(b"\x16 no handshake", port_of(ends[1]), 0.0)
-        assert us._queue.qsize() == ice.MOST_QUEUED
-        assert us.garbage - garbage == 1000 - ice.MOST_QUEUED
+        assert us._queue.qsize() == ports.MOST_QUEUED
+        assert us.garbage - garbage == 1000 - ports.MOST_QUEUED

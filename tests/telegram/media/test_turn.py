@@ -175,15 +175,21 @@ async def test_one_peer_that_is_refused_is_counted_and_not_asked_for_again() -> 
         assert end.dropped == 2 and not port.is_closing()
 
 
+async def bound_again(end: CallIce) -> TurnPort:
+    """A channel that the server gave, four minutes later."""
+    port, peer = end._ports[0], ("192.0.2.9", 4000)
+    assert isinstance(port, TurnPort)
+    port.sendto(b"\x80 to one", peer)
+    await until(lambda: peer in port._client.peer_to_channel)
+    port._client.channel_refresh_at[0x4000] = 0.0
+    port.sendto(b"\x80 after four minutes", peer)
+    return port
+
+
 @pytest.mark.parametrize("code", [400, 437])
 async def test_a_binding_that_stood_and_is_refused_is_the_end_of_the_relay(code: int) -> None:
     async with turn(RELAYED, ("", 0), code) as (server, end):
-        port, peer = end._ports[0], ("192.0.2.9", 4000)
-        assert isinstance(port, TurnPort)
-        port.sendto(b"\x80 to one", peer)
-        await until(lambda: peer in port._client.peer_to_channel)
-        port._client.channel_refresh_at[0x4000] = 0.0
-        port.sendto(b"\x80 after four minutes", peer)
+        port = await bound_again(end)
         await until(port.is_closing)
         assert server.bound == 1 and end.dropped == 0
 
@@ -191,11 +197,6 @@ async def test_a_binding_that_stood_and_is_refused_is_the_end_of_the_relay(code:
 @pytest.mark.parametrize("code", [403, 508])
 async def test_of_other_refusals_a_relay_does_not_end(code: int) -> None:
     async with turn(RELAYED, ("", 0), code) as (server, end):
-        port, peer = end._ports[0], ("192.0.2.9", 4000)
-        assert isinstance(port, TurnPort)
-        port.sendto(b"\x80 to one", peer)
-        await until(lambda: peer in port._client.peer_to_channel)
-        port._client.channel_refresh_at[0x4000] = 0.0
-        port.sendto(b"\x80 after four minutes", peer)
+        port = await bound_again(end)
         await until(lambda: end.dropped == 1)
         assert server.bound == 1 and not port.is_closing()
